@@ -1,0 +1,1 @@
+"""Placeholder of the first build; replaced by the scanner."""

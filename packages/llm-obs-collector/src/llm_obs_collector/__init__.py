@@ -1,0 +1,1 @@
+"""The llm-obs collector: OTLP receivers, pipeline, durable log, sink workers, self-telemetry."""

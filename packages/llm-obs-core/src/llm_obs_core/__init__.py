@@ -1,0 +1,1 @@
+"""The contracts of llm-obs: hook specifications, interfaces, model, semantic conventions, pricing, configuration, errors."""

@@ -1,0 +1,1 @@
+"""The llm-obs SDK: init, tracer, context, head sampling and delivery by OTLP."""

@@ -1,0 +1,1 @@
+"""Instruments the openai client for llm-obs: chat completions and embeddings, sync, async and streaming."""

@@ -1,0 +1,1 @@
+"""Scrubs secrets and personal data before anything reaches a disk."""
