@@ -1,1 +1,5 @@
-"""The contracts of llm-obs: hook specifications, interfaces, model, semantic conventions, pricing, configuration, errors."""
+"""The contracts of llm-obs: hook specifications, interfaces, model, semantic conventions, configuration, errors."""
+
+from llm_obs_core.hookspecs import hookimpl, hookspec
+
+__all__ = ["hookimpl", "hookspec"]

@@ -1,0 +1,183 @@
+"""Between receiver and log: normalisers, pricers, scrubbers. They declare; core_ext does the work per span."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple, Protocol
+
+import msgspec
+
+__all__ = [
+    "EnumMap",
+    "Normalizer",
+    "NormalizerRules",
+    "Operation",
+    "Price",
+    "PriceBand",
+    "PriceKey",
+    "Pricer",
+    "Rename",
+    "Scale",
+    "ScrubRules",
+    "Scrubber",
+    "TailPolicy",
+    "TextHit",
+    "TextScrubber",
+]
+
+
+class Rename(msgspec.Struct, frozen=True, tag="rename"):
+    """Sets `target` to the first of `sources` that is there, unless `target` is; the sources stay."""
+
+    target: str
+    sources: tuple[str, ...]
+
+
+class EnumMap(msgspec.Struct, frozen=True, tag="enum"):
+    """Sets `target` to the word that `mapping` has for `source`'s value (a string, or the first of a string array).
+
+    Values that the mapping does not name are left alone. `target` may be `source`. With `only_if_absent` an existing
+    target is never changed.
+    """
+
+    target: str
+    source: str
+    mapping: dict[str, str]
+    only_if_absent: bool = False
+
+
+class Scale(msgspec.Struct, frozen=True, tag="scale"):
+    """Sets `target`, unless it is there, to `source` × `numerator` / `denominator` as a double (or an int, rounded)."""
+
+    target: str
+    source: str
+    numerator: int
+    denominator: int
+    integer: bool = False
+
+
+Operation = Rename | EnumMap | Scale
+"""The closed set of things a normaliser can do; applied in order, each seeing what the earlier ones set."""
+
+
+class NormalizerRules(msgspec.Struct, frozen=True):
+    """A normaliser's operations; `version` is stamped on log records."""
+
+    version: int
+    operations: tuple[Operation, ...]
+
+
+class Normalizer(Protocol):
+    """Turns foreign names and values into the canonical ones of `llm_obs_core.semconv`."""
+
+    def rules(self) -> NormalizerRules:
+        """Read once at start-up; compiled by `llm_obs_core_ext.normalise`."""
+
+
+class PriceKey(msgspec.Struct, frozen=True, order=True):
+    """What a price depends on.
+
+    Attributes:
+        provider: `gen_ai.provider.name`.
+        model: The model that answered, else the one asked for.
+        tier: Service tier, empty for the standard one.
+        region: Region, empty when unknown.
+        day: Days since 1970-01-01 of the call's start, UTC.
+    """
+
+    provider: str
+    model: str
+    tier: str = ""
+    region: str = ""
+    day: int = 0
+
+
+class PriceBand(msgspec.Struct, frozen=True):
+    """Prices in integer pico-dollars (10⁻¹² USD) a token, for requests with more than `above_input_tokens` of input.
+
+    The names are those of the token buckets. A bucket without a price of its own costs what `input_uncached` or
+    `output_text` costs: the pricer fills that in, so every field here is final.
+    """
+
+    above_input_tokens: int = 0
+    input_uncached: int = 0
+    cache_read: int = 0
+    cache_write_5m: int = 0
+    cache_write_1h: int = 0
+    audio_in: int = 0
+    image_in: int = 0
+    output_text: int = 0
+    output_reasoning: int = 0
+    audio_out: int = 0
+    request: int = 0
+
+
+class Price(msgspec.Struct, frozen=True):
+    """A rule's price vector; the band with the greatest `above_input_tokens` below the request's input applies."""
+
+    price_id: str
+    bands: tuple[PriceBand, ...]
+
+
+class Pricer(Protocol):
+    """Knows prices; asked once per distinct key, never per span."""
+
+    @property
+    def version(self) -> int:
+        """Stamped on log records: days since 1970-01-01 of the price table."""
+
+    def prices(self, keys: Sequence[PriceKey]) -> Sequence[Price | None]:
+        """One answer a key; None is "unknown", which is not the same as free (a vector of zeros)."""
+
+
+class ScrubRules(msgspec.Struct, frozen=True):
+    """What a declarative scrubber looks for and how a hit is written over.
+
+    Attributes:
+        version: Stamped on log records.
+        builtin: Names of core_ext's native patterns.
+        patterns: Named RE2 expressions of the user.
+        style: `redact` writes `[REDACTED:<name>]`; `pseudonym` writes `[<name>:<16 hex digits>]`, a keyed BLAKE2b of
+            the value, equal for equal values.
+        key: The pseudonyms' key, at least 16 bytes.
+    """
+
+    version: int
+    builtin: tuple[str, ...] = ()
+    patterns: tuple[tuple[str, str], ...] = ()
+    style: Literal["redact", "pseudonym"] = "redact"
+    key: bytes = b""
+
+
+class Scrubber(Protocol):
+    """A declarative scrubber; all of them are compiled into one scan per batch."""
+
+    def rules(self) -> ScrubRules:
+        """Read once at start-up."""
+
+
+class TextHit(NamedTuple):
+    """A range of one text to be written over: text number, byte range inside it, pattern name."""
+
+    text: int
+    start: int
+    end: int
+    name: str
+
+
+class TextScrubber(Protocol):
+    """A programmatic scrubber. When it raises, every text it was given is dropped, and counted: fail closed."""
+
+    @property
+    def version(self) -> int:
+        """Stamped on log records."""
+
+    def scan(self, texts: Sequence[bytes]) -> Sequence[TextHit]:
+        """Hits of one batch of UTF-8 texts; called once per request, not per text."""
+
+
+class TailPolicy(Protocol):
+    """A tail-sampling policy, asked once per tick about all traces that are due."""
+
+    def evaluate(self, traces: Mapping[str, Any]) -> bytes:
+        """One byte a trace: 1 keep, 0 no opinion, 2 drop; `traces` holds columns of trace summaries."""

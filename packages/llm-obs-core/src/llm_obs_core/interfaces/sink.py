@@ -1,0 +1,95 @@
+"""Out of the collector: sinks store batches, notifiers carry alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from llm_obs_core.interfaces.batch import MeasureBatch, SpanBatch
+from llm_obs_core.model import Position, RecordKind
+
+__all__ = ["Notification", "Notifier", "Sink", "SinkLimits", "SinkPart"]
+
+
+class SinkLimits(msgspec.Struct, frozen=True):
+    """What a sink takes at once; the worker keeps to it.
+
+    Attributes:
+        kinds: The record kinds it stores; records of other kinds count as not routed.
+        measures: Whether it wants measures computed for each part.
+        max_spans: Spans a write.
+        max_bytes: Bytes of canonical payload a write.
+        flush_interval_s: Longest time a record waits for its write, seconds.
+    """
+
+    kinds: frozenset[RecordKind] = frozenset({RecordKind.SPANS})
+    measures: bool = False
+    max_spans: int = 65_536
+    max_bytes: int = 64 * 1024 * 1024
+    flush_interval_s: float = 1.0
+
+
+class SinkPart(msgspec.Struct, frozen=True):
+    """One tenant's share of a write.
+
+    Attributes:
+        tenant: The tenant.
+        first: Position of the first record in this part.
+        last: Position of the last.
+        spans: The spans of those records, in order.
+        measures: What those spans measure, or None when the sink did not ask.
+    """
+
+    tenant: str
+    first: Position
+    last: Position
+    spans: SpanBatch
+    measures: MeasureBatch | None = None
+
+
+class Sink(Protocol):
+    """Stores what the log holds.
+
+    Order of calls: `start`, then `write` with ascending Positions, one at a time, then `stop`. After a crash `start`
+    says where the sink is, and everything behind that is written again: a transactional sink keeps the Position with
+    the data and stores nothing twice; any other is deduplicated on (tenant, trace, span), the highest revision wins.
+    """
+
+    @property
+    def limits(self) -> SinkLimits:
+        """Constant once made."""
+
+    async def start(self) -> Position | None:
+        """Opens the store. Returns the last Position it holds for good, None when it cannot say."""
+
+    async def write(self, parts: Sequence[SinkPart], first: Position, last: Position) -> None:
+        """Stores every part, all or none where the store can; returns when it is durable.
+
+        Raises:
+            RetryableError: Try the same parts again later.
+            PermanentError: `items` (rows, counted through the parts in order) can never be stored.
+        """
+
+    async def stop(self) -> None:
+        """Flushes and closes. May be called twice and after a failed start."""
+
+
+class Notification(msgspec.Struct, frozen=True):
+    """An alert on its way to people; times are Unix nanoseconds."""
+
+    name: str
+    severity: str
+    summary: str
+    description: str
+    starts_ns: int
+    ends_ns: int | None
+    labels: dict[str, str]
+
+
+class Notifier(Protocol):
+    """Carries alerts."""
+
+    async def notify(self, notification: Notification) -> None:
+        """Delivers one. Raises RetryableError or PermanentError."""
