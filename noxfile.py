@@ -1,0 +1,114 @@
+"""Every check of llm-obs, each in its own environment, from the frozen lock file.
+
+`nox -s tests` is what the README names; `.ci/run` runs the rest as well.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import nox
+
+nox.options.default_venv_backend = "uv"
+nox.options.sessions = ["lint", "typing", "arch", "tests"]
+nox.options.error_on_missing_interpreters = False
+
+ROOT = Path(__file__).parent
+DISTRIBUTIONS = ["core_ext", *sorted(f"packages/{p.name}" for p in (ROOT / "packages").iterdir() if p.is_dir())]
+DISTRIBUTIONS += sorted(f"plugins/{p.name}" for p in (ROOT / "plugins").glob("llm-obs-*"))
+SOURCES = ["core_ext", "packages", "plugins", "tests", "benchmarks", "noxfile.py"]
+
+
+def sync(session: nox.Session, *extra: str) -> None:
+    """Installs the workspace as locked into the session's environment."""
+    uv = shutil.which("uv") or str(Path(session.bin) / "uv")
+    session.run_install(
+        uv,
+        "sync",
+        "--frozen",
+        "--quiet",
+        *extra,
+        env={"UV_PROJECT_ENVIRONMENT": session.virtualenv.location, "VIRTUAL_ENV": session.virtualenv.location},
+        external=True,
+    )
+
+
+def existing(*paths: str) -> list[str]:
+    """Those of the paths that are there."""
+    return [path for path in paths if (ROOT / path).exists()]
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Every test that needs neither root nor a browser."""
+    sync(session)
+    session.run("pytest", "-q", "-m", "not e2e", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Ruff's rules and format, and spelling."""
+    sync(session)
+    sources = existing(*SOURCES)
+    session.run("ruff", "check", *sources)
+    session.run("ruff", "format", "--check", *sources)
+    session.run("codespell", *sources, *existing("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs"))
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Mypy, strict, distribution by distribution."""
+    sync(session)
+    for folder in DISTRIBUTIONS:
+        if (ROOT / folder / "src").is_dir():
+            session.run("mypy", "--strict", f"{folder}/src")
+
+
+@nox.session
+def arch(session: nox.Session) -> None:
+    """Imports go down only."""
+    sync(session)
+    session.run("lint-imports")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measures, prints the table, fails below a gate."""
+    sync(session)
+    session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session
+def e2e(session: nox.Session) -> None:
+    """Real servers, the recordings and a browser; what cannot be had is skipped by name."""
+    sync(session)
+    if os.geteuid() == 0 and not shutil.which("chromium") and shutil.which("apt-get"):
+        session.run_install("apt-get", "install", "-y", "-qq", "chromium", external=True, success_codes=[0, 100])
+    session.run("pytest", "-q", "-m", "e2e", "tests/e2e", *session.posargs, success_codes=[0, 5])
+
+
+@nox.session(name="sdist-check")
+def sdist_check(session: nox.Session) -> None:
+    """Builds each wheel from its own source distribution."""
+    out = session.create_tmp()
+    uv = shutil.which("uv") or "uv"
+    for folder in DISTRIBUTIONS:
+        session.run(uv, "build", "--quiet", "--out-dir", out, folder, external=True)
+
+
+@nox.session
+def bump(session: nox.Session) -> None:
+    """`nox -s bump -- 0.2.0`: one version in every distribution."""
+    (new,) = session.posargs
+    import re
+    import tomllib
+
+    old = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    for folder in [".", *DISTRIBUTIONS]:
+        path = ROOT / folder / "pyproject.toml"
+        text = path.read_text()
+        text = re.sub(rf'^version = "{re.escape(old)}"', f'version = "{new}"', text, flags=re.M)
+        path.write_text(re.sub(rf'("llm-obs[a-z\[\],-]*==){re.escape(old)}"', rf'\g<1>{new}"', text))
+    session.run(shutil.which("uv") or "uv", "lock", external=True)

@@ -1,0 +1,40 @@
+"""The configuration of llm-obs: one table of keys, one file, environment variables and flags over it.
+
+Order, later wins: the defaults in `settings`, `llm-obs.toml`, ``LLM_OBS_SECTION__KEY`` variables, flags.
+"""
+
+from llm_obs_core.config.load import ConfigKey, keys, load
+from llm_obs_core.config.settings import (
+    ApiKey,
+    Auth,
+    Component,
+    Config,
+    GrpcReceiver,
+    HttpReceiver,
+    LogSettings,
+    Pricing,
+    Query,
+    Receiver,
+    Scrub,
+    Server,
+    Telemetry,
+)
+
+__all__ = [
+    "ApiKey",
+    "Auth",
+    "Component",
+    "Config",
+    "ConfigKey",
+    "GrpcReceiver",
+    "HttpReceiver",
+    "LogSettings",
+    "Pricing",
+    "Query",
+    "Receiver",
+    "Scrub",
+    "Server",
+    "Telemetry",
+    "keys",
+    "load",
+]

@@ -1,0 +1,174 @@
+"""The keys of `llm-obs.toml`, each with its type, default, unit and meaning: the one place where they are written."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+__all__ = [
+    "ApiKey",
+    "Auth",
+    "Component",
+    "Config",
+    "GrpcReceiver",
+    "HttpReceiver",
+    "LogSettings",
+    "Pricing",
+    "Query",
+    "Receiver",
+    "Scrub",
+    "Server",
+    "Telemetry",
+]
+
+Listen = Annotated[str, Meta(pattern=r"^(\[[0-9a-fA-F:]+\]|[^:\s]+):[0-9]{1,5}$")]
+Positive = Annotated[int, Meta(ge=1)]
+Seconds = Annotated[float, Meta(ge=0)]
+
+
+class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The process."""
+
+    data_dir: Annotated[str, Meta(description="Folder of the log and the embedded store; made when it is missing.")] = (
+        "llm-obs-data"
+    )
+    writer: Annotated[
+        str, Meta(description="Name of this collector in log positions.", pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
+    ] = "local"
+    stop_timeout_s: Annotated[Seconds, Meta(description="Longest time a stop may take, seconds.")] = 30.0
+
+
+class HttpReceiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """OTLP over HTTP."""
+
+    enabled: Annotated[bool, Meta(description="Whether to listen.")] = True
+    listen: Annotated[Listen, Meta(description="Address, host:port; port 0 takes a free one.")] = "127.0.0.1:4318"
+    header_timeout_s: Annotated[Seconds, Meta(description="Longest time for a request's headers, seconds.")] = 10.0
+    body_timeout_s: Annotated[Seconds, Meta(description="Longest time for a request's body, seconds.")] = 30.0
+    idle_timeout_s: Annotated[Seconds, Meta(description="An idle connection is closed after this, seconds.")] = 75.0
+    max_connections: Annotated[Positive, Meta(description="Connections at once; more are closed at once.")] = 10_000
+
+
+class GrpcReceiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """OTLP over gRPC."""
+
+    enabled: Annotated[bool, Meta(description="Whether to listen.")] = True
+    listen: Annotated[Listen, Meta(description="Address, host:port; port 0 takes a free one.")] = "127.0.0.1:4317"
+
+
+class Receiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What comes in."""
+
+    http: HttpReceiver = HttpReceiver()
+    grpc: GrpcReceiver = GrpcReceiver()
+    max_request_bytes: Annotated[
+        Positive, Meta(description="Largest request, bytes, on the wire and after decompression.")
+    ] = 64 * 1024 * 1024
+    max_spans_per_request: Annotated[Positive, Meta(description="Most spans of a request.")] = 65_536
+    max_attributes_per_span: Annotated[
+        Positive, Meta(description="Most attributes of a span; the rest is dropped and counted on the span.")
+    ] = 1_024
+    max_in_flight_bytes: Annotated[
+        Positive, Meta(description="Bytes of requests under way; beyond it senders are asked to come back.")
+    ] = 256 * 1024 * 1024
+
+
+class ApiKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One key."""
+
+    id: Annotated[str, Meta(description="Public name of the key, for logs.")]
+    sha256: Annotated[str, Meta(description="SHA-256 of the key, hexadecimal.", pattern=r"^[0-9a-f]{64}$")]
+    tenant: Annotated[str, Meta(description="Tenant of everything sent with it.")] = "default"
+    scopes: Annotated[
+        tuple[Literal["ingest", "read", "content", "admin"], ...], Meta(description="What the key may do.")
+    ] = ("ingest",)
+
+
+class Auth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who may come in."""
+
+    keys: Annotated[
+        tuple[ApiKey, ...], Meta(description="Keys; without any, only loopback addresses may be listened on.")
+    ] = ()
+
+
+class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The durable log."""
+
+    segment_bytes: Annotated[Positive, Meta(description="Size at which a new segment is begun, bytes.")] = (
+        32 * 1024 * 1024
+    )
+    codec: Annotated[Literal["none", "zstd"], Meta(description="Compression of payloads.")] = "none"
+    max_bytes: Annotated[
+        Positive, Meta(description="Largest size of the log on disk, bytes; beyond it senders wait.")
+    ] = 16 * 1024 * 1024 * 1024
+    dedup_window_s: Annotated[
+        Seconds, Meta(description="An equal request within this time is acknowledged and not stored again, seconds.")
+    ] = 600.0
+
+
+class Scrub(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is removed before anything is written."""
+
+    scrubbers: Annotated[tuple[str, ...], Meta(description="Scrubber plugins, in order.")] = ("pii",)
+    options: Annotated[dict[str, dict[str, Any]], Meta(description="Options by scrubber: [scrub.options.pii].")] = {}
+
+
+class Pricing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What calls cost."""
+
+    pricer: Annotated[str, Meta(description="Pricer plugin.")] = "bundled"
+    rules: Annotated[
+        tuple[dict[str, Any], ...], Meta(description="Own prices, before the bundled ones: [[pricing.rules]].")
+    ] = ()
+
+
+class Component(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A sink or reader: the plugin that it is made by, and that plugin's options."""
+
+    plugin: Annotated[str, Meta(description="Name that the plugin registered.")]
+    enabled: Annotated[bool, Meta(description="Whether it is made.")] = True
+    options: Annotated[dict[str, Any], Meta(description="The plugin's own options.")] = {}
+
+
+class Query(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The query API and the page."""
+
+    enabled: Annotated[bool, Meta(description="Whether to listen.")] = True
+    listen: Annotated[Listen, Meta(description="Address, host:port; port 0 takes a free one.")] = "127.0.0.1:4380"
+    max_page: Annotated[Positive, Meta(description="Most traces in one answer.")] = 500
+
+
+class Telemetry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What llm-obs says of itself."""
+
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="Least severe line shown.")] = (
+        "info"
+    )
+    log_format: Annotated[Literal["console", "json"], Meta(description="Form of log lines.")] = "console"
+
+
+def _lake() -> dict[str, Component]:
+    return {"lake": Component("lake")}
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole configuration."""
+
+    server: Server = Server()
+    receiver: Receiver = Receiver()
+    auth: Auth = Auth()
+    log: LogSettings = LogSettings()
+    normalizers: Annotated[tuple[str, ...], Meta(description="Normaliser plugins, in order.")] = ("genai",)
+    pricing: Pricing = Pricing()
+    scrub: Scrub = Scrub()
+    sinks: Annotated[dict[str, Component], Meta(description="Stores to write to, by a name of your own.")] = (
+        msgspec.field(default_factory=_lake)
+    )
+    readers: Annotated[dict[str, Component], Meta(description="Stores to read from, by a name of your own.")] = (
+        msgspec.field(default_factory=_lake)
+    )
+    query: Query = Query()
+    telemetry: Telemetry = Telemetry()
