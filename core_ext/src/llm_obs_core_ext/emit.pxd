@@ -1,0 +1,52 @@
+# Changes to a batch, and the one writer of canonical requests.
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
+
+from llm_obs_core_ext.batch cimport Attr, SpanBatch
+
+
+cdef enum EditOp:
+    EDIT_SET = 1      # attr is in the arena
+    EDIT_MOVED = 2    # attr's key is in the arena, its value in the row's buffer (a renamed original)
+    EDIT_REMOVED = 3  # the key is gone
+
+
+cdef struct Edit:
+    Attr attr         # key_at in the arena; value as EditOp says; entry_at and entry_end unused
+    uint32_t next     # the row's next edit + 1, 0 at the end
+    uint32_t op       # EditOp
+
+
+cdef struct Found:
+    const uint8_t* base  # what the offsets of attr.value count from; valid until the next change
+    Attr attr            # key_at counts from the row's buffer or the arena: use key_id
+
+
+cdef class Edits:
+    cdef readonly SpanBatch batch
+    cdef uint32_t* heads          # by row: first edit + 1, 0 none
+    cdef uint32_t* tails          # by row: last edit + 1, 0 none
+    cdef Edit* edits
+    cdef uint32_t count
+    cdef uint32_t capacity
+    cdef uint8_t* arena           # keys and values, append only
+    cdef size_t used
+    cdef size_t room
+    cdef Py_ssize_t exports       # buffer views of the arena; it may not grow while there are any
+    cdef list replacements        # (starts, ends, offsets of texts, texts) by buffer; the arena's is last
+    # All return 0 or -1 (out of memory, or the arena is exported). key_id is a known key's number (not KEY_UNKNOWN).
+    cdef int set_text(self, Py_ssize_t row, uint16_t key_id, const uint8_t* text, uint32_t length) noexcept nogil
+    cdef int set_int(self, Py_ssize_t row, uint16_t key_id, int64_t value) noexcept nogil
+    cdef int set_double(self, Py_ssize_t row, uint16_t key_id, double value) noexcept nogil
+    cdef int set_bool(self, Py_ssize_t row, uint16_t key_id, bint value) noexcept nogil
+    # type is a ValueType; text is the payload of VALUE_ARRAY, VALUE_KVLIST, VALUE_BYTES or VALUE_STRING.
+    cdef int set_payload(
+        self, Py_ssize_t row, uint16_t key_id, uint8_t type, const uint8_t* text, uint32_t length
+    ) noexcept nogil
+    cdef int drop(self, Py_ssize_t row, uint16_t key_id) noexcept nogil
+    cdef int move(self, Py_ssize_t row, uint16_t old_id, uint16_t new_id) noexcept nogil
+    # 1 and the value with all edits so far, or 0 when the row lacks the key.
+    cdef int find(self, Py_ssize_t row, uint16_t key_id, Found* out) noexcept nogil
+    # The general form behind the twins: a key by bytes, op, and the value.
+    cdef int apply(
+        self, Py_ssize_t row, const uint8_t* key, uint32_t length, uint32_t op, const Attr* value, const uint8_t* base
+    ) noexcept nogil
