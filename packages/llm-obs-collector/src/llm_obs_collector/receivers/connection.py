@@ -1,0 +1,213 @@
+"""One HTTP/1.1 connection: httptools parses, requests are answered in the order they came."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING
+
+import httptools
+
+from llm_obs_collector.receivers.request import MAX_HEADER_BYTES, MAX_HEADERS, Request, refused
+from llm_obs_collector.receivers.status import Cause, Refusal
+
+if TYPE_CHECKING:
+    from llm_obs_collector.receivers.http import HttpServer
+
+__all__ = ["Connection"]
+
+READ_BYTES = 256 * 1024
+MAX_PIPELINED = 16
+
+
+class Connection(asyncio.BufferedProtocol):
+    """Reads requests into memory within the limits and hands each to the server, one at a time.
+
+    Args:
+        server: Settings, routes and the consumer.
+    """
+
+    def __init__(self, server: HttpServer) -> None:
+        self._server = server
+        self._parser = httptools.HttpRequestParser(self)
+        self._buffer = bytearray(READ_BYTES)
+        self._view = memoryview(self._buffer)
+        self._request = Request()
+        self._waiting: deque[Request] = deque()
+        self.worker: asyncio.Task[None] | None = None
+        self._transport: asyncio.Transport | None = None
+        self._closing = False
+        self._reading = True
+        self.deadline = 0.0
+        self.deadline_refusal: Refusal | None = None
+
+    # --- asyncio -----------------------------------------------------------------------------------------------------
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Registers with the server, which closes what is beyond `max_connections`."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._await_headers()
+        if not self._server.opened(self):
+            transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forgets the connection; a request that is already with the pipeline is finished, its answer is not sent."""
+        self._closing = True
+        self._server.closed(self)
+
+    def get_buffer(self, sizehint: int) -> bytearray:
+        """One buffer for the connection's life; the parser copies what it keeps."""
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Feeds the parser."""
+        if self._closing:
+            return
+        try:
+            self._parser.feed_data(self._view[:nbytes])
+        except httptools.HttpParserUpgrade:
+            self._refuse_now(Refusal(Cause.MALFORMED, "expected HTTP/1.1 requests, got a protocol upgrade"))
+        except httptools.HttpParserError as error:
+            self._refuse_now(Refusal(Cause.MALFORMED, f"expected an HTTP/1.1 request, got {error}"))
+
+    def eof_received(self) -> bool:
+        """Keeps the writing half open while answers are owed."""
+        self._closing_after_answers()
+        return bool(self._waiting or self.worker)
+
+    # --- httptools ---------------------------------------------------------------------------------------------------
+    def on_message_begin(self) -> None:
+        """A new request."""
+        self._request = Request()
+
+    def on_url(self, url: bytes) -> None:
+        """Part of the target."""
+        self._request.target += url
+        self._count_header(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header; a name that comes twice keeps both values, as a list."""
+        request = self._request
+        key = name.decode("latin-1").lower()
+        text = value.decode("latin-1")
+        request.headers[key] = f"{request.headers[key]}, {text}" if key in request.headers else text
+        self._count_header(len(name) + len(value))
+
+    def on_headers_complete(self) -> None:
+        """Everything that can be refused without the body is refused here."""
+        request = self._request
+        request.method = self._parser.get_method().decode("latin-1")
+        request.keep_alive = self._parser.should_keep_alive()
+        request.refusal = request.refusal or self._server.screen(request)
+        if request.refusal is not None:
+            if request.content_length or "transfer-encoding" in request.headers:
+                self._refuse_now(request.refusal)
+            return
+        self._set_deadline(
+            self._server.settings.body_timeout_s,
+            Refusal(Cause.TIMEOUT, "expected the whole body within receiver.http.body_timeout_s; send it faster"),
+        )
+        if request.expect_continue and self._transport is not None:
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def on_body(self, body: bytes) -> None:
+        """Part of the body."""
+        request = self._request
+        request.body_bytes += len(body)
+        if request.body_bytes > self._server.max_request_bytes:
+            self._refuse_now(self._server.too_large(request.body_bytes))
+            return
+        request.body.append(body)
+
+    def on_message_complete(self) -> None:
+        """Hands the request over, and stops reading when too many wait."""
+        if self._closing:
+            return
+        self._waiting.append(self._request)
+        self._await_headers()
+        if len(self._waiting) >= MAX_PIPELINED and self._reading and self._transport is not None:
+            self._reading = False
+            self._transport.pause_reading()
+        if self.worker is None:
+            self.worker = asyncio.get_running_loop().create_task(self._work())
+            self.worker.add_done_callback(self._worked)
+
+    # --- work --------------------------------------------------------------------------------------------------------
+    async def _work(self) -> None:
+        while self._waiting:
+            request = self._waiting.popleft()
+            self.deadline = 0.0  # our time, not the sender's
+            answer = await self._server.answer(request)
+            if self._transport is None or self._transport.is_closing():
+                return
+            self._transport.write(answer)
+            if not request.keep_alive or self._server.stopping:
+                self._close()
+                return
+            if not self._reading and len(self._waiting) < MAX_PIPELINED:
+                self._reading = True
+                self._transport.resume_reading()
+        self._await_idle()
+        self._closing_after_answers(only_if_asked=True)
+
+    def _worked(self, task: asyncio.Task[None]) -> None:
+        self.worker = None
+        if not task.cancelled() and task.exception() is not None:
+            self._server.failed(task.exception())
+            self._close()
+        elif self._waiting and not self._closing:
+            self.worker = asyncio.get_running_loop().create_task(self._work())
+            self.worker.add_done_callback(self._worked)
+
+    def expire(self) -> None:
+        """The deadline has passed: answers with its refusal, if any, and closes."""
+        if self.deadline_refusal is not None and not self.worker:
+            self._refuse_now(self.deadline_refusal)
+        else:
+            self._close()
+
+    def stop(self) -> None:
+        """Closes once every answer that is owed has been sent."""
+        self._closing_after_answers()
+
+    def _closing_after_answers(self, *, only_if_asked: bool = False) -> None:
+        if only_if_asked and not self._server.stopping:
+            return
+        if self.worker is None or only_if_asked:
+            self._close()
+
+    def _count_header(self, nbytes: int) -> None:
+        request = self._request
+        request.header_bytes += nbytes
+        if request.header_bytes > MAX_HEADER_BYTES or len(request.headers) > MAX_HEADERS:
+            self._refuse_now(
+                Refusal(
+                    Cause.HEADERS_TOO_LARGE,
+                    f"expected at most {MAX_HEADERS} headers of {MAX_HEADER_BYTES} bytes in all; send fewer",
+                )
+            )
+
+    def _refuse_now(self, refusal: Refusal) -> None:
+        if self._closing or self._transport is None:
+            return
+        self._server.refused(self._request, refusal)
+        self._transport.write(refused(refusal, keep_alive=False))
+        self._close()
+
+    def _close(self) -> None:
+        self._closing = True
+        if self._transport is not None:
+            self._transport.close()
+
+    def _set_deadline(self, seconds: float, refusal: Refusal | None) -> None:
+        self.deadline = asyncio.get_running_loop().time() + seconds if seconds else 0.0
+        self.deadline_refusal = refusal
+
+    def _await_headers(self) -> None:
+        self._set_deadline(
+            self._server.settings.header_timeout_s,
+            Refusal(Cause.TIMEOUT, "expected the headers within receiver.http.header_timeout_s; send them faster"),
+        )
+
+    def _await_idle(self) -> None:
+        self._set_deadline(self._server.settings.idle_timeout_s, None)

@@ -1,0 +1,229 @@
+"""The OTLP/HTTP receiver: `POST /v1/traces` as protobuf, and the collector's own health and metrics beside it.
+
+Rules: opentelemetry-proto, docs/specification.md, OTLP/HTTP. A request is answered 200 only when it is on disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import NamedTuple
+
+import structlog
+from llm_obs_core.config import HttpReceiver
+from llm_obs_core.errors import ConfigError
+from llm_obs_core.interfaces import Consumer, Context
+from llm_obs_core.model import RecordKind
+
+from llm_obs_collector.auth import Authorizer
+from llm_obs_collector.receivers.connection import Connection
+from llm_obs_collector.receivers.decode import ENCODINGS, decode
+from llm_obs_collector.receivers.request import PROTOBUF, Request, head, refused
+from llm_obs_collector.receivers.status import Cause, Refusal, export_response, refusal_of
+
+__all__ = ["HttpServer", "Page", "RequestObserver"]
+
+TRACES = "/v1/traces"
+INLINE_BYTES = 1024 * 1024
+"""Bodies up to this size are decompressed on the event loop, larger ones in a thread."""
+
+SWEEP_INTERVAL_S = 0.25
+
+
+class Page(NamedTuple):
+    """A small page of the collector itself: status, content type, body."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+RequestObserver = Callable[[str, int, int, int, float], None]
+"""Told of each request: receiver, status code, bytes on the wire, bytes decoded, seconds to the answer."""
+
+
+class HttpServer:
+    """A `Receiver` for OTLP over HTTP/1.1.
+
+    Args:
+        settings: `[receiver.http]`.
+        max_request_bytes: `receiver.max_request_bytes`.
+        authorizer: Who may send.
+        pages: GET paths to what makes their pages, such as `/healthz`.
+        observe: Told of each request, for metrics.
+    """
+
+    def __init__(
+        self,
+        settings: HttpReceiver,
+        *,
+        max_request_bytes: int,
+        authorizer: Authorizer,
+        pages: Mapping[str, Callable[[], Awaitable[Page]]] | None = None,
+        observe: RequestObserver | None = None,
+    ) -> None:
+        self.settings = settings
+        self.max_request_bytes = max_request_bytes
+        self.stopping = False
+        self._authorizer = authorizer
+        self._pages = dict(pages or {})
+        self._observe = observe or (lambda *_: None)
+        self._connections: set[Connection] = set()
+        self._server: asyncio.Server | None = None
+        self._sweeper: asyncio.Task[None] | None = None
+        self._consumer: Consumer | None = None
+        self._log = structlog.get_logger("llm_obs.receiver.http")
+
+    # --- Receiver ----------------------------------------------------------------------------------------------------
+    async def start(self, consumer: Consumer) -> None:
+        """Listens. See `llm_obs_core.interfaces.Receiver`."""
+        self._consumer = consumer
+        host, _, port = self.settings.listen.rpartition(":")
+        loop = asyncio.get_running_loop()
+        try:
+            self._server = await loop.create_server(lambda: Connection(self), host.strip("[]"), int(port), backlog=1024)
+        except (OSError, OverflowError) as error:
+            raise ConfigError(
+                "a free address of this machine",
+                got=f"{self.settings.listen}: {error}",
+                where="receiver.http.listen",
+                fix="stop what listens there, choose another port, or port 0 for any that is free",
+            ) from None
+        self._sweeper = loop.create_task(self._sweep())
+
+    async def stop(self) -> None:
+        """Stops listening, answers what is under way, closes."""
+        self.stopping = True
+        if self._server is not None:
+            self._server.close()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for connection in list(self._connections):
+            connection.stop()
+        if owed := [connection.worker for connection in self._connections if connection.worker is not None]:
+            await asyncio.wait(owed)
+        if self._server is not None:
+            await self._server.wait_closed()
+            self._server = None
+
+    @property
+    def address(self) -> str:
+        """Where it listens, `host:port`."""
+        if self._server is None or not self._server.sockets:
+            return self.settings.listen
+        host, port = self._server.sockets[0].getsockname()[:2]
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    # --- for connections ---------------------------------------------------------------------------------------------
+    def opened(self, connection: Connection) -> bool:
+        """Admits a connection, unless there are too many."""
+        if self.stopping or len(self._connections) >= self.settings.max_connections:
+            return False
+        self._connections.add(connection)
+        return True
+
+    def closed(self, connection: Connection) -> None:
+        """Forgets a connection."""
+        self._connections.discard(connection)
+
+    def screen(self, request: Request) -> Refusal | None:
+        """Reads the headers; what must be refused is refused before the body is read."""
+        path = request.path
+        length = request.headers.get("content-length", "")
+        request.content_length = int(length) if length.isdecimal() else None
+        if path in self._pages:
+            return None if request.method in ("GET", "HEAD") else Refusal(Cause.METHOD, f"expected GET {path}")
+        if path != TRACES:
+            return Refusal(Cause.NOT_FOUND, f"expected POST {TRACES}, got {request.method} {path[:200]}")
+        if request.method != "POST":
+            return Refusal(Cause.METHOD, f"expected POST {TRACES}, got {request.method}; use POST")
+        headers = request.headers
+        request.principal = self._authorizer.principal(headers.get("authorization"), headers.get("x-api-key"))
+        if request.principal is None:
+            return Refusal(
+                Cause.UNAUTHENTICATED,
+                "expected a known API key; send `Authorization: Bearer <key>` or `x-api-key: <key>`",
+            )
+        if "ingest" not in request.principal.scopes:
+            return Refusal(Cause.FORBIDDEN, f"expected a key with scope ingest, got key {request.principal.key_id}")
+        if request.media_type != PROTOBUF:
+            return Refusal(
+                Cause.UNSUPPORTED,
+                f"expected Content-Type {PROTOBUF}, got {request.media_type or 'none'}; "
+                "set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf",
+            )
+        request.content_encoding = headers.get("content-encoding", "identity").strip().lower() or "identity"
+        if request.content_encoding not in ENCODINGS:
+            return Refusal(
+                Cause.UNSUPPORTED,
+                f"expected Content-Encoding {', '.join(ENCODINGS)}, got {request.content_encoding[:100]}",
+            )
+        if request.content_length is not None and request.content_length > self.max_request_bytes:
+            return self.too_large(request.content_length)
+        request.expect_continue = headers.get("expect", "").strip().lower() == "100-continue"
+        return None
+
+    def too_large(self, nbytes: int) -> Refusal:
+        """The refusal of a body over the limit."""
+        return Refusal(
+            Cause.TOO_LARGE,
+            f"expected a body of at most {self.max_request_bytes} bytes, got {nbytes}; "
+            "send smaller batches or raise receiver.max_request_bytes",
+        )
+
+    async def answer(self, request: Request) -> bytes:
+        """The whole answer to a request."""
+        started = time.perf_counter()
+        if request.refusal is not None:
+            self._observe("http", request.refusal.cause.http, request.body_bytes, 0, 0.0)
+            return refused(request.refusal, keep_alive=self._keeps(request))
+        if (page := self._pages.get(request.path)) is not None:
+            made = await page()
+            start = head(made.status, len(made.body), made.content_type, keep_alive=self._keeps(request))
+            return start if request.method == "HEAD" else start + made.body
+        assert self._consumer is not None
+        assert request.principal is not None
+        received_ns = time.time_ns()
+        body = request.body[0] if len(request.body) == 1 else b"".join(request.body)
+        request.body.clear()
+        decoded_bytes = 0
+        try:
+            if request.content_encoding != "identity":
+                wire = body
+                if len(wire) <= INLINE_BYTES:
+                    body = decode(request.content_encoding, wire, self.max_request_bytes)
+                else:
+                    body = await asyncio.to_thread(decode, request.content_encoding, wire, self.max_request_bytes)
+            decoded_bytes = len(body)
+            context = Context(request.principal.tenant, RecordKind.SPANS, received_ns, request.principal)
+            outcome = await self._consumer.offer(body, context)
+        except Exception as error:
+            refusal = refusal_of(error)
+            if refusal.cause is Cause.INTERNAL:
+                self.failed(error)
+            seconds = time.perf_counter() - started
+            self._observe("http", refusal.cause.http, request.body_bytes, decoded_bytes, seconds)
+            return refused(refusal, keep_alive=self._keeps(request))
+        self._observe("http", 200, request.body_bytes, decoded_bytes, time.perf_counter() - started)
+        message = export_response(outcome.rejected)
+        return head(200, len(message), PROTOBUF, keep_alive=self._keeps(request)) + message
+
+    def refused(self, request: Request, refusal: Refusal) -> None:
+        """Counts a request that was refused before it was complete."""
+        self._observe("http", refusal.cause.http, request.body_bytes, 0, 0.0)
+
+    def failed(self, error: BaseException | None) -> None:
+        """Reports a fault of our own."""
+        self._log.error("a request failed", error=repr(error), exc_info=error)
+
+    def _keeps(self, request: Request) -> bool:
+        return request.keep_alive and not self.stopping
+
+    async def _sweep(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(SWEEP_INTERVAL_S)
+            now = loop.time()
+            for connection in [item for item in self._connections if 0.0 < item.deadline < now]:
+                connection.expire()
