@@ -1,0 +1,36 @@
+"""Scanned spans as rows over raw bytes. The C contract is `batch.pxd`."""
+
+from collections.abc import Iterator, Sequence
+
+from llm_obs_core.model import Rejection, Span
+
+class KeyTable:
+    """Numbers for the keys that the hot path looks at: 1 + the key's place in `names`.
+
+    Args:
+        names: The keys; by default `llm_obs_core.semconv.KNOWN_KEYS`.
+    """
+
+    names: tuple[str, ...]
+    count: int
+    def __init__(self, names: Sequence[str] = ...) -> None: ...
+    def __len__(self) -> int: ...
+    def id(self, name: str) -> int:
+        """The key's number, from 1; 0 when it is not in the table."""
+
+class SpanBatch:
+    """Immutable rows over one or more byte buffers; made by `scan`. Implements `llm_obs_core.interfaces.SpanBatch`."""
+
+    rejected: list[Rejection]
+    @property
+    def received(self) -> int:
+        """Spans in the request: those accepted and those rejected."""
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the buffers that the rows point into."""
+    @property
+    def key_names(self) -> tuple[str, ...]:
+        """The keys of the batch's table; key id n is the name at n - 1."""
+    def __len__(self) -> int: ...
+    def spans(self) -> Iterator[Span]:
+        """The rows as Structs, made one at a time; for plugins and tests, not for the hot path."""
