@@ -17,8 +17,7 @@ nox.options.error_on_missing_interpreters = False
 
 ROOT = Path(__file__).parent
 DISTRIBUTIONS = ["core_ext", *sorted(f"packages/{p.name}" for p in (ROOT / "packages").iterdir() if p.is_dir())]
-DISTRIBUTIONS += sorted(f"plugins/{p.name}" for p in (ROOT / "plugins").glob("llm-obs-*"))
-SOURCES = ["core_ext", "packages", "plugins", "tests", "benchmarks", "noxfile.py"]
+SOURCES = ["core_ext", "packages", "tests", "benchmarks", "noxfile.py"]
 
 
 def sync(session: nox.Session, *extra: str) -> None:
@@ -99,6 +98,13 @@ def sdist_check(session: nox.Session) -> None:
 
 
 @nox.session
+def prices(session: nox.Session) -> None:
+    """Compiles the newest genai-prices data set into the bundled price table."""
+    sync(session)
+    session.run("python", "packages/llm-obs-core/tools/build_prices.py")
+
+
+@nox.session
 def bump(session: nox.Session) -> None:
     """`nox -s bump -- 0.2.0`: one version in every distribution."""
     (new,) = session.posargs
@@ -109,6 +115,6 @@ def bump(session: nox.Session) -> None:
     for folder in [".", *DISTRIBUTIONS]:
         path = ROOT / folder / "pyproject.toml"
         text = path.read_text()
-        text = re.sub(rf'^version = "{re.escape(old)}"', f'version = "{new}"', text, flags=re.M)
+        text = re.sub(rf'^version = "{re.escape(old)}"', f'version = "{new}"', text, flags=re.MULTILINE)
         path.write_text(re.sub(rf'("llm-obs[a-z\[\],-]*==){re.escape(old)}"', rf'\g<1>{new}"', text))
     session.run(shutil.which("uv") or "uv", "lock", external=True)

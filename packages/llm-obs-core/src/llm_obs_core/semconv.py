@@ -228,6 +228,7 @@ def _known_keys() -> tuple[str, ...]:
         "openinference.span.kind",
         "llm.cost.total_usd",
         "llm.request.type",
+        "ai.response.msToFirstChunk",
         "gen_ai.prompt",
         "gen_ai.completion",
     }

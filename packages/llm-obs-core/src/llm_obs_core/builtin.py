@@ -1,0 +1,19 @@
+"""The components that need nothing but core, offered in the same way as a stranger's."""
+
+from __future__ import annotations
+
+from llm_obs_core.hookspecs import hookimpl
+from llm_obs_core.plugins import Register
+from llm_obs_core.pricing.options import PricingOptions
+
+
+@hookimpl
+def register_normalizers(register: Register) -> None:
+    """`genai`."""
+    register("genai", "llm_obs_core.normalizer:make", doc="Foreign attribute names onto the GenAI conventions.")
+
+
+@hookimpl
+def register_pricers(register: Register) -> None:
+    """`bundled`."""
+    register("bundled", "llm_obs_core.pricing:make", PricingOptions, doc="Prices of 2,000 models, and your own rules.")

@@ -1,0 +1,10 @@
+"""What calls cost: a bundled table of prices and the user's own rules before it.
+
+The table is compiled from the genai-prices data set into integers (`nox -s prices`); nothing is fetched at run time.
+"""
+
+from llm_obs_core.pricing.bundled import BundledPricer, make
+from llm_obs_core.pricing.cost import TokenBuckets, cost_nano_usd
+from llm_obs_core.pricing.options import PricingOptions, PricingRule
+
+__all__ = ["BundledPricer", "PricingOptions", "PricingRule", "TokenBuckets", "cost_nano_usd", "make"]

@@ -1,0 +1,37 @@
+"""The built-in components: registered, made, and complete."""
+
+from llm_obs_core import builtin, plugins, semconv
+from llm_obs_core.interfaces import EnumMap, PriceKey, Rename, Scale
+
+
+def load() -> plugins.Plugins:
+    return plugins.load(modules={"builtin": builtin}, entry_points=False)
+
+
+def test_the_normalizer_reads_only_known_keys_and_writes_canonical_ones() -> None:
+    rules = load().get("normalizer", "genai").make().rules()
+    canonical = {value for name, value in vars(semconv).items() if name.isupper() and isinstance(value, str)}
+    for operation in rules.operations:
+        sources = operation.sources if isinstance(operation, Rename) else (operation.source,)
+        assert set(sources) <= set(semconv.KNOWN_KEYS)
+        assert operation.target in canonical
+
+
+def test_a_map_ends_in_words_that_it_leaves_alone() -> None:
+    for operation in load().get("normalizer", "genai").make().rules().operations:
+        if isinstance(operation, EnumMap) and operation.source == operation.target:
+            for word in operation.mapping.values():
+                assert operation.mapping.get(word, word) == word
+
+
+def test_milliseconds_become_seconds() -> None:
+    scales = [item for item in load().get("normalizer", "genai").make().rules().operations if isinstance(item, Scale)]
+    assert [(item.target, item.numerator, item.denominator) for item in scales] == [
+        (semconv.RESPONSE_TIME_TO_FIRST_CHUNK, 1, 1000)
+    ]
+
+
+def test_the_pricer_takes_rules_from_the_configuration() -> None:
+    pricer = load().get("pricer", "bundled").make({"rules": [{"model": "mine", "input": "1.5", "output": 2}]})
+    (price,) = pricer.prices([PriceKey("any", "mine")])
+    assert price.bands[0].input_uncached == 1_500_000

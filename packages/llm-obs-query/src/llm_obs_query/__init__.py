@@ -1,1 +1,0 @@
-"""The llm-obs query API: GraphQL and REST over every reader; serves the page."""

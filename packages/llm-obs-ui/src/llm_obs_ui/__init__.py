@@ -1,1 +1,0 @@
-"""The web page of llm-obs: where its built files are."""

@@ -1,0 +1,59 @@
+"""The `llm-obs` command."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Final
+
+import click
+from llm_obs_core.errors import LlmObsError
+
+__all__ = ["COMMANDS", "cli", "main"]
+
+COMMANDS: Final[dict[str, str]] = {
+    "config": "llm_obs.commands.config:config",
+    "plugins": "llm_obs.commands.plugins:plugins",
+    "price": "llm_obs.commands.price:price",
+}
+"""Command to where it is; plugins add theirs through `register_commands`."""
+
+
+class _Lazy(click.Group):
+    """Imports a command when it is asked for: `llm-obs --help` stays quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*COMMANDS, *_offered()})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if (place := COMMANDS.get(cmd_name)) is not None:
+            module, _, attribute = place.partition(":")
+            found: click.Command = getattr(importlib.import_module(module), attribute)
+            return found
+        from llm_obs_core import plugins
+
+        if cmd_name in _offered():
+            made: click.Command = plugins.load().get("command", cmd_name).make()
+            return made
+        return None
+
+
+def _offered() -> tuple[str, ...]:
+    from llm_obs_core import plugins
+
+    return plugins.load().names("command")
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="llm-obs", prog_name="llm-obs")
+def cli() -> None:
+    """Observability for applications that call large language models."""
+
+
+def main() -> None:
+    """Runs the command; a user's mistake ends with one clear line and status 2, never with a traceback."""
+    try:
+        cli(standalone_mode=True)
+    except LlmObsError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2)

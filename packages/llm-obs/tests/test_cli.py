@@ -1,0 +1,54 @@
+"""The command line: answers for people and machines, mistakes without a traceback."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from llm_obs_core.config import keys
+
+
+def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from llm_obs.cli import main; main()", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False, timeout=60)
+
+
+def test_config_keys_lists_every_key(tmp_path: Path) -> None:
+    done = run("config", "keys", "--json", cwd=tmp_path)
+    assert [row["key"] for row in json.loads(done.stdout)] == [key.path for key in keys()]
+    assert "receiver.http.listen" in run("config", "keys", cwd=tmp_path).stdout
+
+
+def test_a_wrong_file_is_one_line_and_status_2(tmp_path: Path) -> None:
+    (tmp_path / "llm-obs.toml").write_text("[query]\nlisen = 'x'\n")
+    done = run("config", "check", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: ")
+    assert "did you mean query.listen" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_right_file_is_said_to_be(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text("[query]\nlisten = '127.0.0.1:0'\n")
+    done = run("config", "check", "mine.toml", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "mine.toml can be used\n")
+
+
+def test_plugins_names_the_built_in_ones(tmp_path: Path) -> None:
+    rows = json.loads(run("plugins", "--json", cwd=tmp_path).stdout)
+    assert {"genai", "bundled"} <= {row["name"] for row in rows}
+    assert [row for row in rows if "could not be loaded" in row["meaning"]] == []
+
+
+@pytest.mark.parametrize(("rules", "expected"), [("", "2.5"), ("[[pricing.rules]]\nmodel='gpt-4o'\ninput=7\n", "7")])
+def test_price_reads_the_table_and_the_users_rules(tmp_path: Path, rules: str, expected: str) -> None:
+    (tmp_path / "llm-obs.toml").write_text(rules)
+    rows = json.loads(run("price", "openai", "gpt-4o", "--json", cwd=tmp_path).stdout)
+    assert {row["tokens"]: row["usd_per_million"] for row in rows}["input_uncached"] == expected
+
+
+def test_an_unknown_model_names_the_repair(tmp_path: Path) -> None:
+    done = run("price", "openai", "gpt-99", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "[[pricing.rules]]" in done.stderr

@@ -1,1 +1,0 @@
-"""The embedded store of llm-obs: Parquet segments, DuckDB and SQLite in one directory."""

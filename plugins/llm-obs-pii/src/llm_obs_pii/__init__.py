@@ -1,1 +1,0 @@
-"""Scrubs secrets and personal data before anything reaches a disk."""
