@@ -10,6 +10,9 @@ import msgspec
 
 __all__ = ["json_option", "show"]
 
+PIPE_COLUMNS = 240
+"""Width of a table that no terminal shows: wide enough for `grep`."""
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -32,11 +35,14 @@ def show(rows: Sequence[dict[str, Any]], *, as_json: bool, empty: str) -> None:
     from rich.table import Table
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for name in rows[0]:
-        table.add_column(name.replace("_", " "), overflow="fold")
+    for place, name in enumerate(rows[0]):
+        table.add_column(name.replace("_", " "), overflow="fold", no_wrap=place == 0)
     for row in rows:
         table.add_row(*(_cell(value) for value in row.values()))
-    Console(highlight=False, soft_wrap=False).print(table, markup=False)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = PIPE_COLUMNS
+    console.print(table, markup=False)
 
 
 def _cell(value: Any) -> str:
