@@ -1,10 +1,9 @@
 """The scanner reads what protobuf reads."""
 
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-
 from llm_obs_core.errors import LimitError, WireError
 from llm_obs_core_ext.scan import scan
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 
 def request(spans: int = 2) -> ExportTraceServiceRequest:

@@ -34,3 +34,17 @@ class SpanBatch:
     def __len__(self) -> int: ...
     def spans(self) -> Iterator[Span]:
         """The rows as Structs, made one at a time; for plugins and tests, not for the hot path."""
+    def otlp(self) -> bytes:
+        """The rows as one canonical ExportTraceServiceRequest."""
+    def texts(self, buffer: int = 0) -> tuple[memoryview, memoryview, memoryview]:
+        """Every string that must be scanned, as ranges of one buffer: (starts, ends, buffer).
+
+        Names, keys (but those of the batch's table), values with those inside lists and maps, bytes values, events,
+        links, status message, trace state, resources and scopes (once, however many spans share them).
+
+        Args:
+            buffer: Which of the batch's buffers; a scanned batch has one.
+
+        Returns:
+            Two arrays of u32 (format `I`) and the buffer.
+        """

@@ -147,3 +147,15 @@ cdef class SpanBatch:
         cdef Py_ssize_t i
         for i in range(self.row_count):
             yield read_span(self, i)
+
+    def otlp(self):
+        """The rows as one canonical ExportTraceServiceRequest."""
+        from llm_obs_core_ext.emit import emit
+
+        return emit(self)
+
+    def texts(self, buffer=0):
+        """Every string that must be scanned, as ranges of one buffer: (starts, ends, buffer)."""
+        from llm_obs_core_ext.texts import batch_texts
+
+        return batch_texts(self, buffer)

@@ -2,6 +2,7 @@
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 
 from llm_obs_core_ext.batch cimport Attr, SpanBatch
+from llm_obs_core_ext.writer cimport Source
 
 
 cdef enum EditOp:
@@ -32,7 +33,22 @@ cdef class Edits:
     cdef size_t used
     cdef size_t room
     cdef Py_ssize_t exports       # buffer views of the arena; it may not grow while there are any
-    cdef list replacements        # (starts, ends, offsets of texts, texts) by buffer; the arena's is last
+    cdef Source* sources          # by buffer, the arena is the last; hits are built by `_settle`
+    cdef list hits                # by source: [(start, end, replacement)]
+    cdef list kept                # what the sources' pointers point into
+    cdef bint settled
+    cdef int _settle(self) except -1
+    cdef int _append(self, const uint8_t* text, uint32_t length, uint32_t* at) noexcept nogil
+    cdef Edit* _edit_of(self, Py_ssize_t row, const uint8_t* key, uint32_t length, uint32_t key_hash) noexcept nogil
+    cdef int _apply_id(
+        self, Py_ssize_t row, uint16_t key_id, uint32_t op, const Attr* value, const uint8_t* base
+    ) noexcept nogil
+    cdef int _find(
+        self, Py_ssize_t row, const uint8_t* key, uint32_t length, uint32_t key_hash, Found* out
+    ) noexcept nogil
+    cdef int _move(
+        self, Py_ssize_t row, const uint8_t* old, uint32_t old_length, const uint8_t* new, uint32_t new_length
+    ) noexcept nogil
     # All return 0 or -1 (out of memory, or the arena is exported). key_id is a known key's number (not KEY_UNKNOWN).
     cdef int set_text(self, Py_ssize_t row, uint16_t key_id, const uint8_t* text, uint32_t length) noexcept nogil
     cdef int set_int(self, Py_ssize_t row, uint16_t key_id, int64_t value) noexcept nogil

@@ -1,0 +1,252 @@
+"""The writing half of `emit`: rows, their edits and their envelopes, from the last byte to the first."""
+
+from cpython.bytes cimport PyBytes_FromStringAndSize
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport free, malloc, realloc
+from libc.string cimport memcmp, memset
+
+from llm_obs_core_ext.batch cimport *
+from llm_obs_core_ext.emit cimport EDIT_REMOVED, EDIT_SET, Edit, Edits
+from llm_obs_core_ext.wire cimport *
+from llm_obs_core_ext.writer cimport *
+
+
+cdef void push_value(Writer* w, const Attr* attr) noexcept nogil:
+    # An AnyValue's payload.
+    cdef size_t used = w.used
+    cdef uint32_t at = attr.value.text.at
+    cdef uint32_t end = at + attr.value.text.length
+    if attr.type == VALUE_STRING or attr.type == VALUE_BYTES:
+        push_text(w, at, end)
+        push_header(w, attr.type, w.used - used)
+    elif attr.type == VALUE_ARRAY or attr.type == VALUE_KVLIST:
+        push_message(w, M_ARRAY if attr.type == VALUE_ARRAY else M_KVLIST, at, end)
+        push_header(w, attr.type, w.used - used)
+    elif attr.type == VALUE_DOUBLE:
+        push(w, <const uint8_t*> &attr.value, 8)
+        push_varint(w, VALUE_DOUBLE << 3 | 1)
+    elif attr.type != VALUE_NONE:
+        push_varint(w, <uint64_t> attr.value.i64)
+        push_varint(w, attr.type << 3)
+
+
+cdef struct Job:
+    Writer w
+    const Source* sources
+    const Source* arena      # NULL: no edits
+    const SpanRow* rows
+    const Attr* attrs
+    const Edit* edits
+    const uint32_t* heads
+    uint32_t* order          # the edits of one row
+    size_t order_room
+
+
+cdef void push_edits(Job* job, size_t count, const Source* source) noexcept nogil:
+    cdef Writer* w = &job.w
+    cdef const Edit* edit
+    cdef size_t used, value_used
+    while count:
+        count -= 1
+        edit = &job.edits[job.order[count]]
+        if edit.op == EDIT_REMOVED:
+            continue
+        used = w.used
+        w.source = job.arena if edit.op == EDIT_SET else source
+        push_value(w, &edit.attr)
+        value_used = w.used - used
+        if edit.attr.flags & HAS_VALUE:
+            push_header(w, 2, value_used)
+        w.source = job.arena
+        value_used = w.used
+        push_text(w, edit.attr.key_at, edit.attr.key_at + edit.attr.key_length)
+        if w.used > value_used:
+            push_header(w, 1, w.used - value_used)
+        push_header(w, 9, w.used - used)
+        w.source = source
+
+
+cdef bint is_edited(const Job* job, const Attr* attr, size_t count, const Source* source) noexcept nogil:
+    cdef size_t i
+    cdef const Attr* other
+    for i in range(count):
+        other = &job.edits[job.order[i]].attr
+        if other.key_hash == attr.key_hash and other.key_length == attr.key_length and (
+            memcmp(job.arena.base + other.key_at, source.base + attr.key_at, attr.key_length) == 0
+        ):
+            return True
+    return False
+
+
+cdef void push_attrs(Job* job, size_t row, const Source* source) noexcept nogil:
+    cdef Writer* w = &job.w
+    cdef const SpanRow* span = &job.rows[row]
+    cdef const Attr* attr
+    cdef size_t count = 0
+    cdef size_t used
+    cdef uint32_t i = job.heads[row] if job.arena != NULL else 0
+    cdef uint32_t run_at = 0
+    cdef uint32_t run_end = 0
+    cdef void* fresh
+    cdef Field f
+    while i:
+        if count == job.order_room:
+            fresh = realloc(job.order, (job.order_room * 2 + 64) * sizeof(uint32_t))
+            if fresh == NULL:
+                w.failed = True
+                return
+            job.order = <uint32_t*> fresh
+            job.order_room = job.order_room * 2 + 64
+        job.order[count] = i - 1
+        count += 1
+        i = job.edits[i - 1].next
+    push_edits(job, count, source)
+    i = span.attrs_count
+    while i:
+        i -= 1
+        attr = &job.attrs[span.attrs + i]
+        if count and is_edited(job, attr, count, source):
+            continue
+        if attr.flags & CANONICAL and not has_hit(source, attr.entry_at, attr.entry_end):
+            if attr.entry_end != run_at:
+                push(w, source.base + run_at, run_end - run_at)
+                run_end = attr.entry_end
+            run_at = attr.entry_at
+            continue
+        push(w, source.base + run_at, run_end - run_at)
+        run_at = run_end = 0
+        used = w.used
+        next_field(source.base, attr.entry_at, attr.entry_end, 100, &f)
+        push_message(w, M_KEYVALUE, f.at, f.end)
+        push_header(w, 9, w.used - used)
+    push(w, source.base + run_at, run_end - run_at)
+
+
+cdef void push_span(Job* job, size_t row) noexcept nogil:
+    cdef Writer* w = &job.w
+    cdef const SpanRow* span = &job.rows[row]
+    cdef const Source* source = &job.sources[span.buffer]
+    cdef uint32_t end = span.at + span.length
+    cdef bint edited = job.arena != NULL and job.heads[row] != 0
+    cdef bint hit = has_hit(source, span.at, end)
+    cdef size_t used = w.used
+    cdef size_t first
+    cdef uint32_t number = 16
+    cdef uint32_t skip = 1 << 4 | 1 << 9 | 1 << 10
+    cdef uint32_t first_at, last_end
+    cdef uint8_t parent = 0
+    w.source = source
+    if span.canonical and not edited and not hit:
+        push(w, source.base + span.at, span.length)
+    elif span.canonical and not hit and span.attrs_count:
+        first_at = job.attrs[span.attrs].entry_at
+        last_end = job.attrs[span.attrs + span.attrs_count - 1].entry_end
+        push(w, source.base + last_end, end - last_end)
+        push_attrs(job, row, source)
+        push(w, source.base + span.at, first_at - span.at)
+    else:
+        first = gather(w, M_SPAN, span.at, end, skip)
+        while number and not w.failed:
+            if number == 9:
+                push_attrs(job, row, source)
+            elif number == 10:
+                if span.dropped_attributes:
+                    push_varint(w, span.dropped_attributes)
+                    push_varint(w, 10 << 3)
+            elif number == 4:
+                for skip in range(8):
+                    parent |= span.parent_id[skip]
+                if parent:
+                    push(w, span.parent_id, 8)
+                    push_header(w, 4, 8)
+            else:
+                push_number(w, M_SPAN, first, number)
+            number -= 1
+        w.item_count = first
+    push_header(w, 2, w.used - used)
+
+
+cdef void push_envelope(
+    Writer* w, const Source* source, int message, const Range* where, uint32_t present, uint32_t canonical
+) noexcept nogil:
+    # A Resource or an InstrumentationScope, field 1 of what is around it.
+    cdef size_t used = w.used
+    if not present:
+        return
+    w.source = source
+    if canonical and not has_hit(source, where.at, where.at + where.length):
+        push(w, source.base + where.at, where.length)
+    else:
+        push_message(w, message, where.at, where.at + where.length)
+    push_header(w, 1, w.used - used)
+
+
+cdef void push_url(Writer* w, const Source* source, const Range* where) noexcept nogil:
+    cdef size_t used = w.used
+    w.source = source
+    push_text(w, where.at, where.at + where.length)
+    if w.used > used:
+        push_header(w, 3, w.used - used)
+
+
+cdef void push_request(Job* job, size_t row, const ScopeRow* scopes, const ResourceRow* resources) noexcept nogil:
+    # `row`: how many rows there are.
+    cdef Writer* w = &job.w
+    cdef const ScopeRow* scope
+    cdef const ResourceRow* resource
+    cdef uint32_t scope_index, resource_index
+    cdef size_t resource_used, scope_used
+    while row:
+        resource_index = scopes[job.rows[row - 1].scope].resource
+        resource = &resources[resource_index]
+        resource_used = w.used
+        push_url(w, &job.sources[resource.buffer], &resource.schema_url)
+        while row and scopes[job.rows[row - 1].scope].resource == resource_index:
+            scope_index = job.rows[row - 1].scope
+            scope = &scopes[scope_index]
+            scope_used = w.used
+            push_url(w, &job.sources[scope.buffer], &scope.schema_url)
+            while row and job.rows[row - 1].scope == scope_index:
+                row -= 1
+                push_span(job, row)
+            push_envelope(
+                w, &job.sources[scope.buffer], M_SCOPE, &scope.message, scope.has_scope, scope.canonical
+            )
+            push_header(w, 2, w.used - scope_used)
+        push_envelope(
+            w, &job.sources[resource.buffer], M_RESOURCE, &resource.message, resource.has_resource, resource.canonical
+        )
+        push_header(w, 1, w.used - resource_used)
+
+
+def write_request(SpanBatch batch not None, Edits edits not None):
+    """Write the rows, with the edits, as one canonical request."""
+    cdef Job job
+    cdef size_t room = 4096
+    cdef Py_ssize_t i
+    memset(&job, 0, sizeof(Job))
+    edits._settle()
+    job.sources = edits.sources
+    job.arena = &edits.sources[batch.buffer_count]
+    job.rows = batch.rows
+    job.attrs = batch.attrs
+    job.edits = edits.edits
+    job.heads = edits.heads
+    with nogil:
+        for i in range(batch.row_count):
+            room += batch.rows[i].length + 8
+        room += edits.used + room // 16
+        job.w.data = <uint8_t*> malloc(room)
+        job.w.room = room
+        if job.w.data == NULL:
+            job.w.failed = True
+        else:
+            push_request(&job, batch.row_count, batch.scopes, batch.resources)
+        free(job.w.items)
+        free(job.order)
+    try:
+        if job.w.failed:
+            raise MemoryError
+        return PyBytes_FromStringAndSize(<char*> job.w.data + job.w.room - job.w.used, job.w.used)
+    finally:
+        free(job.w.data)

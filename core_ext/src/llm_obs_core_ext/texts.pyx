@@ -1,0 +1,145 @@
+"""Where the strings of a batch are, for scrubbing: one call, two arrays of offsets into one buffer."""
+
+from cpython.bytes cimport PyBytes_FromStringAndSize
+from libc.stdint cimport uint8_t, uint32_t
+from libc.stdlib cimport free, realloc
+from libc.string cimport memset
+
+from llm_obs_core_ext.batch cimport *
+from llm_obs_core_ext.emit cimport EDIT_REMOVED, EDIT_SET, Edits
+from llm_obs_core_ext.wire cimport *
+
+
+cdef struct Ranges:
+    uint32_t* starts
+    uint32_t* ends
+    size_t count
+    size_t room
+    bint failed
+
+
+cdef void add(Ranges* out, uint32_t at, uint32_t end) noexcept nogil:
+    cdef void* fresh
+    if at == end or out.failed:
+        return
+    if out.count == out.room:
+        out.room = out.room * 2 + 1024
+        fresh = realloc(out.starts, out.room * sizeof(uint32_t))
+        if fresh == NULL:
+            out.failed = True
+            return
+        out.starts = <uint32_t*> fresh
+        fresh = realloc(out.ends, out.room * sizeof(uint32_t))
+        if fresh == NULL:
+            out.failed = True
+            return
+        out.ends = <uint32_t*> fresh
+    out.starts[out.count] = at
+    out.ends[out.count] = end
+    out.count += 1
+
+
+cdef void walk(Ranges* out, const uint8_t* base, int message, uint32_t at, uint32_t end) noexcept nogil:
+    # Every string, and the bytes of bytes values, in a message of a scanned buffer.
+    cdef Field f
+    cdef int kind
+    while at < end:
+        next_field(base, at, end, 100, &f)
+        at = f.end
+        kind = otlp_kind(message, f.number, f.wire)
+        if kind == K_STRING or kind == K_STRINGS or kind == K_TEXTBYTES:
+            add(out, f.at, f.end)
+        elif kind == K_MESSAGE or kind == K_MESSAGES:
+            walk(out, base, otlp_child(message, f.number), f.at, f.end)
+
+
+cdef void add_value(Ranges* out, const uint8_t* base, const Attr* attr) noexcept nogil:
+    cdef uint32_t at = attr.value.text.at
+    cdef uint32_t end = at + attr.value.text.length
+    if attr.type == VALUE_STRING or attr.type == VALUE_BYTES:
+        add(out, at, end)
+    elif attr.type == VALUE_ARRAY:
+        walk(out, base, M_ARRAY, at, end)
+    elif attr.type == VALUE_KVLIST:
+        walk(out, base, M_KVLIST, at, end)
+
+
+cdef tuple results(Ranges* out, buffer):
+    try:
+        if out.failed:
+            raise MemoryError
+        starts = PyBytes_FromStringAndSize(<char*> out.starts, out.count * sizeof(uint32_t))
+        ends = PyBytes_FromStringAndSize(<char*> out.ends, out.count * sizeof(uint32_t))
+        return memoryview(starts).cast("I"), memoryview(ends).cast("I"), buffer
+    finally:
+        free(out.starts)
+        free(out.ends)
+
+
+def batch_texts(SpanBatch batch not None, uint32_t buffer):
+    """See `SpanBatch.texts`."""
+    cdef Ranges out
+    cdef const uint8_t* base
+    cdef SpanRow* row
+    cdef ScopeRow* scope
+    cdef ResourceRow* resource
+    cdef Attr* attr
+    cdef Py_ssize_t i
+    cdef uint32_t k
+    if buffer >= batch.buffer_count:
+        raise IndexError(f"expected a buffer below {batch.buffer_count}, got {buffer}")
+    memset(&out, 0, sizeof(Ranges))
+    base = batch.bases[buffer]
+    with nogil:
+        for i in range(batch.resource_count):
+            resource = &batch.resources[i]
+            if resource.buffer == buffer:
+                add(&out, resource.schema_url.at, resource.schema_url.at + resource.schema_url.length)
+                walk(&out, base, M_RESOURCE, resource.message.at, resource.message.at + resource.message.length)
+        for i in range(batch.scope_count):
+            scope = &batch.scopes[i]
+            if scope.buffer == buffer:
+                add(&out, scope.schema_url.at, scope.schema_url.at + scope.schema_url.length)
+                walk(&out, base, M_SCOPE, scope.message.at, scope.message.at + scope.message.length)
+        for i in range(batch.row_count):
+            row = &batch.rows[i]
+            if row.buffer != buffer:
+                continue
+            add(&out, row.trace_state.at, row.trace_state.at + row.trace_state.length)
+            add(&out, row.name.at, row.name.at + row.name.length)
+            add(&out, row.status_message.at, row.status_message.at + row.status_message.length)
+            for k in range(row.attrs_count):
+                attr = &batch.attrs[row.attrs + k]
+                # A known key is a constant of ours: nothing to find in it.
+                if attr.key_id == KEY_UNKNOWN:
+                    add(&out, attr.key_at, attr.key_at + attr.key_length)
+                add_value(&out, base, attr)
+            if row.events_count or row.links_count:
+                walk_nested(&out, base, row.at, row.at + row.length)
+    return results(&out, batch.buffers[buffer])
+
+
+cdef void walk_nested(Ranges* out, const uint8_t* base, uint32_t at, uint32_t end) noexcept nogil:
+    # A span's events and links.
+    cdef Field f
+    while at < end:
+        next_field(base, at, end, 100, &f)
+        at = f.end
+        if f.wire == 2 and (f.number == 11 or f.number == 13):
+            walk(out, base, M_EVENT if f.number == 11 else M_LINK, f.at, f.end)
+
+
+def edit_texts(Edits edits not None):
+    """See `Edits.texts`."""
+    cdef Ranges out
+    cdef size_t n
+    memset(&out, 0, sizeof(Ranges))
+    with nogil:
+        for n in range(edits.count):
+            if edits.edits[n].op == EDIT_REMOVED:
+                continue
+            if edits.edits[n].attr.key_id == KEY_UNKNOWN:
+                add(&out, edits.edits[n].attr.key_at, edits.edits[n].attr.key_at + edits.edits[n].attr.key_length)
+            if edits.edits[n].op == EDIT_SET:
+                add_value(&out, edits.arena, &edits.edits[n].attr)
+    return results(&out, memoryview(edits))
