@@ -1,0 +1,266 @@
+"""OpenTelemetry SDK spans as OTLP bytes.
+
+Means byte for byte what ``opentelemetry.exporter.otlp.proto.common.trace_encoder.encode_spans(spans).SerializeToString()``
+means: grouping by equal resource and scope in order of first sight, attribute rules, presence of empty messages. A value
+that OTLP cannot hold drops its attribute with a warning, as there; lone surrogates become U+FFFD instead.
+"""
+
+import logging
+
+from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.dict cimport PyDict_CheckExact
+from cpython.object cimport PyObject
+from cpython.unicode cimport PyUnicode_CheckExact
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+
+from llm_obs_core_ext.otlpwrite cimport (
+    Buf, buf_free, buf_need, clean, close_length, put_big64, put_byte, put_count, put_fixed64, put_key_value, put_raw,
+    put_string, put_varint, utf8,
+)
+from llm_obs_core_ext.spanqueue cimport ScopeBuffer, SpanQueue
+
+cdef extern from "Python.h":
+    unsigned long long PyLong_AsUnsignedLongLongMask(object) except? <unsigned long long>-1
+
+cdef object log = logging.getLogger("llm_obs.sdk")
+cdef dict kinds = {}
+
+
+cdef int put_attributes(Buf *b, uint8_t tag, object attributes) except -1:
+    cdef dict inner
+    if not attributes:
+        return 0
+    if PyDict_CheckExact(attributes):
+        inner = <dict>attributes
+    else:
+        found = getattr(attributes, "_dict", None)  # BoundedAttributes
+        inner = <dict>found if PyDict_CheckExact(found) else dict(attributes)
+    for key, value in inner.items():
+        try:
+            if not PyUnicode_CheckExact(key):
+                if not isinstance(key, str):
+                    raise TypeError(f"expected a key of type str, got {type(key).__name__}")
+                key = str.__str__(key)
+            if put_key_value(b, tag, <str>key, value, -1):
+                put_key_value(b, tag, <str>key, clean(value, True, 0), -1)
+        except Exception as error:
+            log.warning("attribute %r was not encoded: %s", key, error)
+    return 0
+
+
+cdef int put_context_ids(Buf *b, object context) except -1:
+    cdef object trace_id = context.trace_id
+    buf_need(b, 28)
+    put_byte(b, 0x0A)
+    put_byte(b, 16)
+    put_big64(b, PyLong_AsUnsignedLongLongMask(trace_id >> 64))
+    put_big64(b, PyLong_AsUnsignedLongLongMask(trace_id))
+    put_byte(b, 0x12)
+    put_byte(b, 8)
+    put_big64(b, PyLong_AsUnsignedLongLongMask(context.span_id))
+    return 0
+
+
+cdef int put_flags(Buf *b, object context) except -1:
+    cdef uint32_t flags = 0x100
+    if context is not None and context and context.is_remote:
+        flags = 0x300
+    buf_need(b, 4)
+    put_raw(b, &flags, 4)
+    return 0
+
+
+cdef int put_time(Buf *b, uint8_t tag, object time) except -1:
+    cdef uint64_t ns
+    if time is not None:
+        ns = PyLong_AsUnsignedLongLongMask(time)
+        if ns:
+            buf_need(b, 9)
+            put_fixed64(b, tag, ns)
+    return 0
+
+
+cdef int put_span(Buf *b, object span) except -1:
+    """A ReadableSpan as a `ScopeSpans.spans` field."""
+    cdef size_t mark, inner
+    cdef object context = span.get_span_context()
+    cdef object parent = span.parent
+    cdef object state, status, kind, number
+    buf_need(b, 4)
+    put_byte(b, 0x12)
+    mark = b.size
+    b.size += 2
+    put_context_ids(b, context)
+    state = context.trace_state
+    if state:
+        put_string(b, 0x1A, ",".join([f"{key}={value}" for key, value in state.items()]))
+    if parent:
+        buf_need(b, 10)
+        put_byte(b, 0x22)
+        put_byte(b, 8)
+        put_big64(b, PyLong_AsUnsignedLongLongMask(parent.span_id))
+    put_string(b, 0x2A, span.name)
+    kind = span.kind
+    number = kinds.get(kind)
+    if number is None:
+        number = kinds[kind] = kind.value + 1
+    buf_need(b, 2)
+    put_byte(b, 0x30)
+    put_byte(b, number)
+    put_time(b, 0x39, span.start_time)
+    put_time(b, 0x41, span.end_time)
+    put_attributes(b, 0x4A, raw(span, "_attributes", "attributes"))
+    put_count(b, 0x50, span.dropped_attributes)
+    for event in raw(span, "_events", "events") or ():
+        buf_need(b, 2)
+        put_byte(b, 0x5A)
+        inner = b.size
+        b.size += 1
+        put_time(b, 0x09, event.timestamp)
+        put_string(b, 0x12, event.name)
+        put_attributes(b, 0x1A, event.attributes)
+        put_count(b, 0x20, event.dropped_attributes)
+        close_length(b, inner, 1)
+    put_count(b, 0x60, span.dropped_events)
+    for link in raw(span, "_links", "links") or ():
+        buf_need(b, 2)
+        put_byte(b, 0x6A)
+        inner = b.size
+        b.size += 1
+        put_context_ids(b, link.context)
+        put_attributes(b, 0x22, link.attributes)
+        put_count(b, 0x28, link.dropped_attributes)
+        buf_need(b, 1)
+        put_byte(b, 0x35)
+        put_flags(b, link.context)
+        close_length(b, inner, 1)
+    put_count(b, 0x70, span.dropped_links)
+    status = span.status
+    if status is not None:
+        buf_need(b, 2)
+        put_byte(b, 0x7A)
+        inner = b.size
+        b.size += 1
+        put_string(b, 0x12, status.description)
+        put_count(b, 0x18, status.status_code.value)
+        close_length(b, inner, 1)
+    buf_need(b, 2)
+    put_byte(b, 0x85)
+    put_byte(b, 0x01)
+    put_flags(b, parent)
+    return close_length(b, mark, 2)
+
+
+cdef object raw(object span, str private, str public):
+    """The container behind a property that would copy or wrap it."""
+    found = getattr(span, private, None)
+    return found if found is not None else getattr(span, public)
+
+
+cdef class SpanEncoder:
+    """Encodes finished spans one at a time into a queue, which counts them.
+
+    Args:
+        queue: The queue.
+    """
+
+    cdef SpanQueue queue
+    cdef dict by_identity, by_value
+    cdef list alive    # what the ids in by_identity stand for
+
+    def __cinit__(self, SpanQueue queue not None):
+        self.queue = queue
+        self.by_identity = {}
+        self.by_value = {}
+        self.alive = []
+
+    cdef ScopeBuffer scope_of(self, object resource, object scope):
+        key = (id(resource), id(scope))
+        found = self.by_identity.get(key)
+        if found is None:
+            found = self.by_value.get((resource, scope))
+            if found is None:
+                found = self.by_value[resource, scope] = self.queue.scope(resource, scope)
+            if len(self.alive) >= 1024:  # a provider that makes a new scope object each time
+                self.by_identity.clear()
+                self.alive.clear()
+            self.alive.append((resource, scope))
+            self.by_identity[key] = found
+        return <ScopeBuffer>found
+
+    def add(self, span):
+        """Encodes one span; the queue's ledger says whether there was room."""
+        cdef ScopeBuffer scope = self.scope_of(span.resource, span.instrumentation_scope)
+        cdef Buf local = Buf(NULL, 0, 0)
+        cdef size_t before
+        cdef bint error = span.status.status_code.value == 2
+        try:
+            put_span(&local, span)
+            # From here on nothing runs Python code, so that no other thread can come between.
+            if self.queue.admit(local.size, error):
+                before = scope.spans.size
+                buf_need(&scope.spans, local.size)
+                put_raw(&scope.spans, local.data, local.size)
+                self.queue.commit(scope, before)
+        finally:
+            buf_free(&local)
+
+
+def encode_spans(spans):
+    """Encodes a sequence of ReadableSpans as one ExportTraceServiceRequest.
+
+    Args:
+        spans: Finished `opentelemetry.sdk.trace.ReadableSpan`s.
+
+    Returns:
+        The serialised request; b"" for no spans.
+    """
+    cdef dict resources = {}    # resource -> {scope: ScopeBuffer}, in order of first sight
+    cdef dict scopes
+    cdef ScopeBuffer group = None
+    cdef object resource, scope
+    cdef object last_resource = None, last_scope = None
+    cdef Buf b = Buf(NULL, 0, 0)
+    cdef size_t outer, inner
+    cdef bytes head
+    for span in spans:
+        resource = span.resource
+        scope = span.instrumentation_scope or None
+        if group is None or resource is not last_resource or scope is not last_scope:
+            scopes = resources.get(resource)
+            if scopes is None:
+                scopes = resources[resource] = {}
+            group = scopes.get(scope)
+            if group is None:
+                group = scopes[scope] = ScopeBuffer(None, resource, scope)
+            last_resource, last_scope = resource, scope
+        put_span(&group.spans, span)
+    try:
+        for scopes in resources.values():
+            buf_need(&b, 8)
+            put_byte(&b, 0x0A)
+            outer = b.size
+            b.size += 3
+            for group in scopes.values():
+                if b.size == outer + 3:
+                    put_whole(&b, group.resource_head)
+                buf_need(&b, 8)
+                put_byte(&b, 0x12)
+                inner = b.size
+                b.size += 3
+                put_whole(&b, group.scope_head)
+                buf_need(&b, group.spans.size)
+                put_raw(&b, group.spans.data, group.spans.size)
+                put_whole(&b, group.scope_tail)
+                close_length(&b, inner, 3)
+            put_whole(&b, group.resource_tail)
+            close_length(&b, outer, 3)
+        return PyBytes_FromStringAndSize(<const char *>b.data, b.size)
+    finally:
+        buf_free(&b)
+
+
+cdef int put_whole(Buf *b, bytes data) except -1:
+    buf_need(b, len(data))
+    put_raw(b, <const char *>data, len(data))
+    return 0

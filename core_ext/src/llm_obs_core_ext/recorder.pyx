@@ -1,0 +1,642 @@
+"""A span of the OpenTelemetry API that writes OTLP bytes as it is filled.
+
+An attribute is encoded when it is set; a key set again marks the old bytes dead, `end` leaves the dead ones out and
+appends the message to the scope's buffer. Limits, dropped counts, status rules and what can be read back are those of
+`opentelemetry.sdk.trace.Span`; unlike there, a value that cannot be recorded never raises into the caller: it is counted
+in `dropped_attributes`. Needs opentelemetry-api, which llm-obs-sdk brings.
+"""
+
+import logging
+import traceback
+from types import MappingProxyType
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.dict cimport PyDict_CheckExact
+from cpython.object cimport PyObject_Hash
+from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_CheckExact
+from libc.stdlib cimport free, malloc, realloc
+from libc.string cimport memcmp, memcpy, memmove
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+
+from opentelemetry import trace as api
+
+from llm_obs_core_ext.otlpwrite cimport (
+    Buf, buf_free, buf_need, clean, clean_key, close_length, put_big64, put_byte, put_count, put_fixed64, put_key_value,
+    put_mapping, put_raw, put_string, put_varint, read_key_value, read_varint, varint_size,
+)
+from llm_obs_core_ext.spanqueue cimport ScopeBuffer
+
+cdef extern from "<time.h>" nogil:
+    cdef struct timespec:
+        long long tv_sec
+        long tv_nsec
+    int timespec_get(timespec *, int)
+    int TIME_UTC
+
+cdef object log = logging.getLogger("llm_obs.sdk")
+cdef object SpanContext = api.SpanContext
+cdef object TraceFlags = api.TraceFlags
+cdef object Status = api.Status
+cdef object StatusCode = api.StatusCode
+cdef object ERROR = StatusCode.ERROR
+cdef object OK = StatusCode.OK
+cdef object UNSET = StatusCode.UNSET
+
+# Buffers of ended spans wait here for the next one: no malloc and no growth in the steady state.
+cdef enum:
+    POOL = 64
+    POOL_BYTES = 16384
+    FIRST_ENTRIES = 32
+cdef Buf pool[64]
+cdef Entry *entry_pool[64]
+cdef int pooled = 0
+
+
+cdef int64_t now_ns() noexcept nogil:
+    cdef timespec t
+    timespec_get(&t, TIME_UTC)
+    return <int64_t>t.tv_sec * 1000000000 + t.tv_nsec
+
+
+cdef class Limits:
+    """The numbers of an `opentelemetry.sdk.trace.SpanLimits`; None there means no limit."""
+
+    def __cinit__(self, limits):
+        self.max_attributes = number(limits.max_span_attributes)
+        self.max_events = number(limits.max_events)
+        self.max_links = number(limits.max_links)
+        self.max_event_attributes = number(limits.max_event_attributes)
+        self.max_link_attributes = number(limits.max_link_attributes)
+        self.max_chars = number(limits.max_span_attribute_length)
+        self.max_nested_chars = number(limits.max_attribute_length)
+
+
+cdef Py_ssize_t number(object limit) except -2:
+    return -1 if limit is None else limit
+
+
+cdef class RecordedSpan:
+    """See the module; made by `RecordingTracer.start_span`."""
+
+    def __cinit__(self):
+        global pooled
+        if pooled:
+            pooled -= 1
+            self.attributes_buf = pool[pooled]
+            self.entries = entry_pool[pooled]
+            self.entry_capacity = FIRST_ENTRIES
+        else:
+            self.entries = <Entry *>malloc(FIRST_ENTRIES * sizeof(Entry))
+            if self.entries == NULL:
+                raise MemoryError
+            self.entry_capacity = FIRST_ENTRIES
+
+    def __dealloc__(self):
+        global pooled
+        if pooled < POOL and self.entry_capacity == FIRST_ENTRIES and self.attributes_buf.capacity <= POOL_BYTES:
+            self.attributes_buf.size = 0
+            pool[pooled] = self.attributes_buf
+            entry_pool[pooled] = self.entries
+            pooled += 1
+        else:
+            buf_free(&self.attributes_buf)
+            free(self.entries)
+
+    # --- writing -----------------------------------------------------------------------------------------------------
+
+    cdef int start_recording(self, object attributes, object links) except -1:
+        if attributes:
+            self.set_attributes(attributes)
+        if links:
+            for link in links:
+                if link is not None:
+                    self.add_link(link.context, link.attributes)
+        return 0
+
+    cdef int set_one(self, object key, object value) except -1:
+        """Records one attribute with a clean key; what cannot be recorded is counted as dropped."""
+        cdef size_t start
+        cdef uint32_t i
+        cdef int rc
+        cdef Py_hash_t h = PyObject_Hash(key)
+        cdef Entry *entry
+        try:
+            start = self.attributes_buf.size
+            rc = put_key_value(&self.attributes_buf, 0x4A, <str>key, value, self.limits.max_chars)
+            if rc:
+                value = clean(value, False, 0)
+                if self.end_ns:
+                    return 0
+                start = self.attributes_buf.size
+                put_key_value(&self.attributes_buf, 0x4A, <str>key, value, self.limits.max_chars)
+            if self.attributes_buf.size > 0x7FFFFFFF:
+                self.attributes_buf.size = start
+                raise ValueError("expected at most 2 GiB of attributes on a span, got more; record less")
+        except Exception as error:
+            self.dropped_attributes_n += 1
+            log.warning("attribute %r was not recorded: %s", key, error)
+            return 0
+        if self.entry_count == self.entry_capacity:
+            self.make_room()
+        for i in range(self.entry_count):
+            entry = &self.entries[i]
+            if entry.hash == h and entry.size and self.has_key(entry, key):
+                self.dead_bytes += entry.size
+                entry.size = 0
+                self.live_count -= 1
+                break
+        else:
+            if self.limits.max_attributes >= 0 and self.live_count >= <uint32_t>self.limits.max_attributes:
+                for i in range(self.entry_count):
+                    entry = &self.entries[i]
+                    if entry.size:
+                        self.dead_bytes += entry.size
+                        entry.size = 0
+                        self.live_count -= 1
+                        self.dropped_attributes_n += 1
+                        break
+        entry = &self.entries[self.entry_count]
+        entry.hash = h
+        entry.start = <uint32_t>start
+        entry.size = <uint32_t>(self.attributes_buf.size - start)
+        self.entry_count += 1
+        self.live_count += 1
+        if self.dead_bytes > 65536 and self.dead_bytes > self.attributes_buf.size // 2:
+            self.compact()
+        return 0
+
+    cdef bint has_key(self, Entry *entry, object key) except -1:
+        cdef const uint8_t *p = self.attributes_buf.data + entry.start + 1
+        cdef Py_ssize_t n = 0
+        cdef const char *text
+        cdef uint64_t size
+        read_varint(&p)
+        p += 1
+        size = read_varint(&p)
+        try:
+            text = PyUnicode_AsUTF8AndSize(key, &n)
+        except UnicodeEncodeError:  # a lone surrogate: the hash has to do
+            return True
+        return <uint64_t>n == size and memcmp(p, text, n) == 0
+
+    cdef int compact(self) except -1:
+        """Moves the live attributes together."""
+        cdef uint32_t i, kept = 0
+        cdef uint32_t at = 0
+        cdef Entry entry
+        for i in range(self.entry_count):
+            entry = self.entries[i]
+            if entry.size:
+                memmove(self.attributes_buf.data + at, self.attributes_buf.data + entry.start, entry.size)
+                entry.start = at
+                at += entry.size
+                self.entries[kept] = entry
+                kept += 1
+        self.entry_count = kept
+        self.attributes_buf.size = at
+        self.dead_bytes = 0
+        return 0
+
+    cdef int make_room(self) except -1:
+        """Room for one more entry."""
+        cdef Entry *entries
+        cdef uint32_t i, kept = 0
+        if self.live_count <= self.entry_count // 2:
+            # Only the table: the bytes behind the last entry are the attribute that is being set.
+            for i in range(self.entry_count):
+                if self.entries[i].size:
+                    self.entries[kept] = self.entries[i]
+                    kept += 1
+            self.entry_count = kept
+            return 0
+        entries = <Entry *>realloc(self.entries, 2 * self.entry_capacity * sizeof(Entry))
+        if entries == NULL:
+            raise MemoryError
+        self.entries = entries
+        self.entry_capacity *= 2
+        return 0
+
+    def set_attribute(self, key, value):
+        """Sets one attribute; None as value is kept as an empty value."""
+        if self.end_ns:
+            log.warning("Setting attribute on ended span.")
+        elif self.limits.max_attributes == 0:
+            self.dropped_attributes_n += 1
+        elif PyUnicode_CheckExact(key) and key:
+            self.set_one(key, value)
+        elif isinstance(key, str) and key:
+            self.set_one(clean_key(key), value)
+        else:
+            log.warning("invalid key `%s`. must be non-empty string. Dropping key from attributes.", key)
+            self.dropped_attributes_n += 1
+
+    def set_attributes(self, attributes):
+        """Sets each attribute of a mapping."""
+        if self.end_ns:
+            log.warning("Setting attribute on ended span.")
+            return
+        try:
+            items = dict(attributes)
+        except Exception as error:
+            log.warning("attributes were not recorded: expected a mapping, got %s: %s", type(attributes).__name__, error)
+            return
+        if self.limits.max_attributes == 0:
+            self.dropped_attributes_n += <uint32_t>len(items)
+            return
+        for key, value in (<dict>items).items():
+            if PyUnicode_CheckExact(key) and key:
+                self.set_one(key, value)
+                continue
+            name = None
+            try:
+                name = clean_key(key)
+            except Exception as error:
+                log.warning("an attribute was not recorded: its key has no text: %s", error)
+            if name is None or (name in items and name is not key and type(key) is not str and not isinstance(key, str)):
+                self.dropped_attributes_n += 1
+            if name is not None:
+                self.set_one(name, value)
+
+    def add_event(self, name, attributes=None, timestamp=None):
+        """Adds an event. `timestamp`: nanoseconds, now when None."""
+        cdef Buf b = Buf(NULL, 0, 0)
+        cdef uint32_t dropped = 0
+        if self.end_ns:
+            log.warning("Tried calling %s on an ended span.", "add_event")
+            return
+        try:
+            buf_need(&b, 16)
+            if timestamp is None:
+                put_fixed64(&b, 0x09, now_ns())
+            elif timestamp:
+                put_fixed64(&b, 0x09, <uint64_t>timestamp)
+            put_string(&b, 0x12, name)
+            put_mapping(&b, 0x1A, attributes, self.limits.max_event_attributes, self.limits.max_nested_chars, &dropped)
+            put_count(&b, 0x20, dropped)
+            if self._events is None:
+                self._events = []
+            self.keep(self._events, PyBytes_FromStringAndSize(<const char *>b.data, b.size), self.limits.max_events,
+                      &self.dropped_events_n)
+        except Exception as error:
+            self.dropped_events_n += 1
+            log.warning("event %r was not recorded: %s", name, error)
+        finally:
+            buf_free(&b)
+
+    cdef int keep(self, list items, object item, Py_ssize_t limit, uint32_t *dropped) except -1:
+        if limit >= 0 and len(items) >= limit:
+            dropped[0] += 1
+            if limit == 0:
+                return 0
+            del items[0]
+        items.append(item)
+        return 0
+
+    def add_link(self, context, attributes=None):
+        """Adds a link; one that is invalid and carries nothing is ignored."""
+        cdef Buf b = Buf(NULL, 0, 0)
+        cdef uint32_t dropped = 0
+        if self.end_ns:
+            log.warning("Tried calling %s on an ended span.", "_add_link")
+            return
+        if not context or not (context.is_valid or attributes or context.trace_state):
+            return
+        try:
+            buf_need(&b, 40)
+            put_byte(&b, 0x0A)
+            put_byte(&b, 16)
+            put_big64(&b, <uint64_t>(context.trace_id >> 64))
+            put_big64(&b, <uint64_t>(context.trace_id & 0xFFFFFFFFFFFFFFFF))
+            put_byte(&b, 0x12)
+            put_byte(&b, 8)
+            put_big64(&b, <uint64_t>context.span_id)
+            put_mapping(&b, 0x22, attributes, self.limits.max_link_attributes, self.limits.max_nested_chars, &dropped)
+            put_count(&b, 0x28, dropped)
+            put_flags(&b, 0x35, context.is_remote)
+            link = api.Link(context, MappingProxyType(dict(attributes or {})))
+            if self._links is None:
+                self._links = []
+            self.keep(self._links, (link, PyBytes_FromStringAndSize(<const char *>b.data, b.size)),
+                      self.limits.max_links, &self.dropped_links_n)
+        except Exception as error:
+            self.dropped_links_n += 1
+            log.warning("a link was not recorded: %s", error)
+        finally:
+            buf_free(&b)
+
+    def record_exception(self, exception, attributes=None, timestamp=None, escaped=False):
+        """Adds the event `exception` with type, message and stack trace."""
+        if self.end_ns:
+            log.warning("Tried calling %s on an ended span.", "add_event")
+            return
+        try:
+            kind = type(exception)
+            module = kind.__module__
+            name = f"{module}.{kind.__qualname__}" if module and module != "builtins" else kind.__qualname__
+            values = {
+                "exception.type": name,
+                "exception.message": str(exception),
+                "exception.stacktrace": "".join(traceback.format_exception(exception)),
+                "exception.escaped": str(escaped),
+            }
+            if attributes:
+                values.update(attributes)
+        except Exception as error:
+            self.dropped_events_n += 1
+            log.warning("exception %s was not recorded: %s", type(exception).__name__, error)
+            return
+        self.add_event("exception", values, timestamp)
+
+    def set_status(self, status, description=None):
+        """Sets the status: OK is final, UNSET is ignored, a description belongs to ERROR alone."""
+        if self.end_ns:
+            log.warning("Tried calling %s on an ended span.", "set_status")
+            return
+        if isinstance(status, Status):
+            if description is not None:
+                log.warning("Description %s ignored. Use either `Status` or `(StatusCode, Description)`", description)
+        elif isinstance(status, StatusCode):
+            if self.status_number == 1 or status is UNSET:
+                return
+            status = Status(status, description)
+        else:
+            return
+        code = status.status_code
+        if self.status_number == 1 or code is UNSET:
+            return
+        self.status_number = 2 if code is ERROR else 1
+        self._status_message = status.description
+
+    def update_name(self, name):
+        """Replaces the name."""
+        if self.end_ns:
+            log.warning("Tried calling %s on an ended span.", "update_name")
+            return
+        self._name = name
+
+    def is_recording(self):
+        """Whether `end` has not been called."""
+        return self.end_ns == 0
+
+    def end(self, end_time=None):
+        """Ends the span and hands its bytes on. `end_time`: nanoseconds, now when None."""
+        cdef size_t before
+        cdef int64_t now
+        if self.end_ns:
+            log.warning("Calling end() on an ended span.")
+            return
+        now = now_ns() if end_time is None else <int64_t>end_time
+        if self.processors:
+            for processor in self.processors:
+                processor.on_ending(self)
+        self.end_ns = now if now else 1
+        if self.flags & 1 and self.scope is not None:
+            before = self.scope.spans.size
+            try:
+                if self.scope.queue.admit(self.estimate(), self.status_number == 2):
+                    self.write(&self.scope.spans)
+                    self.scope.queue.commit(self.scope, before)
+            except Exception as error:
+                self.scope.spans.size = before
+                self.scope.queue._drop("encoding", 1)
+                log.warning("span %r was not recorded: %s", self._name, error)
+        if self.processors:
+            for processor in self.processors:
+                processor.on_end(self)
+
+    cdef size_t estimate(self) except? 0:
+        cdef size_t n = self.attributes_buf.size - self.dead_bytes + 128 + 4 * len(self._name)
+        if self._events is not None:
+            for item in self._events:
+                n += PyBytes_GET_SIZE(item) + 8
+        if self._links is not None:
+            for item in self._links:
+                n += PyBytes_GET_SIZE(item[1]) + 8
+        return n
+
+    cdef int write(self, Buf *b) except -1:
+        """The finished span as a `ScopeSpans.spans` field."""
+        cdef size_t mark, inner, reserved = varint_size(self.attributes_buf.size - self.dead_bytes + 96)
+        cdef uint32_t i
+        cdef Entry *entry
+        buf_need(b, 128)
+        put_byte(b, 0x12)
+        mark = b.size
+        b.size += reserved
+        put_byte(b, 0x0A)
+        put_byte(b, 16)
+        put_big64(b, self.trace_high)
+        put_big64(b, self.trace_low)
+        put_byte(b, 0x12)
+        put_byte(b, 8)
+        put_big64(b, self.span_id)
+        if self.has_parent:
+            put_byte(b, 0x22)
+            put_byte(b, 8)
+            put_big64(b, self.parent_id)
+        if self.trace_state is not None:
+            put_string(b, 0x1A, self.trace_state.to_header())
+        put_string(b, 0x2A, self._name)
+        buf_need(b, 32)
+        put_byte(b, 0x30)
+        put_byte(b, self.kind_number)
+        if self.start_ns:
+            put_fixed64(b, 0x39, <uint64_t>self.start_ns)
+        put_fixed64(b, 0x41, <uint64_t>self.end_ns)
+        buf_need(b, self.attributes_buf.size + 32)
+        if self.dead_bytes == 0:
+            put_raw(b, self.attributes_buf.data, self.attributes_buf.size)
+        else:
+            for i in range(self.entry_count):
+                entry = &self.entries[i]
+                put_raw(b, self.attributes_buf.data + entry.start, entry.size)
+        put_count(b, 0x50, self.dropped_attributes_n)
+        if self._events is not None:
+            for item in self._events:
+                put_bytes(b, 0x5A, item)
+        put_count(b, 0x60, self.dropped_events_n)
+        if self._links is not None:
+            for item in self._links:
+                put_bytes(b, 0x6A, item[1])
+        put_count(b, 0x70, self.dropped_links_n)
+        buf_need(b, 16)
+        put_byte(b, 0x7A)
+        inner = b.size
+        b.size += 1
+        if self._status_message is not None:
+            put_string(b, 0x12, self._status_message)
+        buf_need(b, 16)
+        if self.status_number:
+            put_byte(b, 0x18)
+            put_byte(b, self.status_number)
+        close_length(b, inner, 1)
+        buf_need(b, 16)
+        put_byte(b, 0x85)
+        put_flags(b, 0x01, self.has_parent and self.parent_remote)
+        return close_length(b, mark, reserved)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, exc_type, exc_val, exc_tb):
+        if exc_val is not None and not self.end_ns:
+            if self.escapes:
+                self.record_exception(exc_val, escaped=True)
+            if self.marks_errors:
+                self.set_status(Status(ERROR, f"{type(exc_val).__name__}: {exc_val}"))
+        self.end()
+
+    # --- reading -----------------------------------------------------------------------------------------------------
+
+    def get_span_context(self):
+        """The SpanContext."""
+        if self._context is None:
+            self._context = SpanContext(
+                (<object>self.trace_high << 64) | self.trace_low, self.span_id, False, TraceFlags(self.flags),
+                self.trace_state,
+            )
+        return self._context
+
+    @property
+    def context(self):
+        """The SpanContext."""
+        return self.get_span_context()
+
+    @property
+    def parent(self):
+        """The parent's SpanContext, None at a root."""
+        if self._parent is None and self.has_parent:
+            self._parent = SpanContext(
+                (<object>self.trace_high << 64) | self.trace_low, self.parent_id, self.parent_remote,
+                TraceFlags(self.parent_flags), self.parent_state,
+            )
+        return self._parent
+
+    @property
+    def name(self):
+        """The name."""
+        return self._name
+
+    @property
+    def kind(self):
+        """The SpanKind."""
+        return self._kind
+
+    @property
+    def start_time(self):
+        """Nanoseconds UTC."""
+        return self.start_ns
+
+    @property
+    def end_time(self):
+        """Nanoseconds UTC; None while recording."""
+        return self.end_ns or None
+
+    @property
+    def status(self):
+        """The Status."""
+        if self.status_number == 0:
+            return Status(UNSET)
+        return Status(ERROR if self.status_number == 2 else OK, self._status_message)
+
+    @property
+    def attributes(self):
+        """The attributes as they stand, read back from the bytes."""
+        cdef dict found = {}
+        cdef uint32_t i
+        cdef const uint8_t *p
+        cdef uint64_t n
+        for i in range(self.entry_count):
+            if self.entries[i].size:
+                p = self.attributes_buf.data + self.entries[i].start + 1
+                n = read_varint(&p)
+                key, value = read_key_value(p, p + n)
+                found[key] = value
+        return MappingProxyType(found)
+
+    @property
+    def links(self):
+        """The links."""
+        return tuple([link for link, _ in self._links or ()])
+
+    @property
+    def events(self):
+        """The events, as `opentelemetry.sdk.trace.Event`."""
+        from opentelemetry.sdk.trace import Event
+
+        return tuple([Event(name, attributes, timestamp) for name, attributes, timestamp in map(read_event, self._events or ())])
+
+    @property
+    def dropped_attributes(self):
+        """Attributes that were dropped by a limit or could not be recorded."""
+        return self.dropped_attributes_n
+
+    @property
+    def dropped_events(self):
+        """Events that were dropped."""
+        return self.dropped_events_n
+
+    @property
+    def dropped_links(self):
+        """Links that were dropped."""
+        return self.dropped_links_n
+
+    @property
+    def resource(self):
+        """The Resource."""
+        return self.scope.resource
+
+    @property
+    def instrumentation_scope(self):
+        """The InstrumentationScope."""
+        return self.scope.scope
+
+    def __repr__(self):
+        return f'{type(self).__name__}(name="{self._name}", context={self.get_span_context()})'
+
+
+cdef object read_event(bytes message):
+    cdef const uint8_t *p = <const uint8_t *>PyBytes_AS_STRING(message)
+    cdef const uint8_t *end = p + PyBytes_GET_SIZE(message)
+    cdef uint8_t tag
+    cdef uint64_t n
+    cdef uint64_t time = 0
+    name = ""
+    attributes = {}
+    while p < end:
+        tag = p[0]
+        p += 1
+        if tag == 0x09:
+            memcpy(&time, p, 8)
+            p += 8
+            continue
+        n = read_varint(&p)
+        if tag == 0x20:
+            continue
+        if tag == 0x12:
+            name = p[:n].decode()
+        else:
+            key, value = read_key_value(p, p + n)
+            attributes[key] = value
+        p += n
+    return name, attributes, time
+
+
+cdef int put_bytes(Buf *b, uint8_t tag, bytes message) except -1:
+    buf_need(b, PyBytes_GET_SIZE(message) + 12)
+    put_byte(b, tag)
+    put_varint(b, PyBytes_GET_SIZE(message))
+    put_raw(b, PyBytes_AS_STRING(message), PyBytes_GET_SIZE(message))
+    return 0
+
+
+cdef int put_flags(Buf *b, uint8_t tag, bint remote) except -1:
+    """SpanFlags: whether the context is remote is known (0x100), and whether it is (0x200)."""
+    cdef uint32_t flags = 0x300 if remote else 0x100
+    buf_need(b, 5)
+    put_byte(b, tag)
+    put_raw(b, &flags, 4)
+    return 0
+
+
+api.Span.register(RecordedSpan)

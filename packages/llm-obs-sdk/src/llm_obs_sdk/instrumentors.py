@@ -1,0 +1,75 @@
+"""Loading instrumentors through the plugin manager and keeping their failures away from the application."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from llm_obs_core import plugins as plugin_manager
+
+from llm_obs_sdk.recorder import Recorder
+
+__all__ = ["Instrumentors"]
+
+log = logging.getLogger("llm_obs.sdk")
+
+
+class Instrumentors:
+    """The instrumentors of one client.
+
+    Args:
+        recorder: Handed to each.
+        names: `auto`, or names of producers.
+        plugins: Loaded plugins; None loads the installed ones when there is something to instrument.
+    """
+
+    def __init__(self, recorder: Recorder, names: Sequence[str], plugins: plugin_manager.Plugins | None) -> None:
+        self._recorder = recorder
+        self._names = tuple(names)
+        self._plugins = plugins
+        self._active: dict[str, Any] = {}
+
+    def instrument(self) -> None:
+        """Makes and starts each; one that fails is reported and skipped. Never raises."""
+        if not self._names:
+            return
+        try:
+            found = self._plugins if self._plugins is not None else plugin_manager.load()
+        except Exception as error:  # a broken installation must not stop the application
+            self._recorder.guard.caught("loading plugins", error)
+            return
+        for plugin in found.loaded:
+            if plugin.error:
+                log.warning("plugin %s could not be loaded: %s", plugin.name, plugin.error)
+        auto = "auto" in self._names
+        wanted = [name for name in found.names("producer") if auto or name in self._names]
+        for name in self._names:
+            if name != "auto" and name not in wanted:
+                log.warning(
+                    "expected an instrumentor out of: %s; got %r. Install the plugin that offers it.",
+                    ", ".join(found.names("producer")) or "none installed",
+                    name,
+                )
+        for name in wanted:
+            try:
+                if auto and name not in self._names and importlib.util.find_spec(name) is None:
+                    continue  # the library that it instruments is not installed
+                instrumentor = found.get("producer", name).make()
+                if hasattr(instrumentor, "instrument"):  # a receiver is a producer too, of the collector
+                    instrumentor.instrument(self._recorder)
+                    self._active[name] = instrumentor
+            except Exception as error:  # a stranger's code: counted and logged
+                self._recorder.guard.caught(f"{name} (instrument)", error)
+
+    def uninstrument(self) -> None:
+        """Takes every wrapper off. Never raises."""
+        while self._active:
+            name, instrumentor = self._active.popitem()
+            with self._recorder.guard(f"{name} (uninstrument)"):
+                instrumentor.uninstrument()
+
+    def wrapped(self) -> dict[str, dict[str, bool]]:
+        """By instrumentor: each symbol and whether it is wrapped."""
+        return {name: dict(instrumentor.wrapped()) for name, instrumentor in self._active.items()}

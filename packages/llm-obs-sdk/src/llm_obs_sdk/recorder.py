@@ -1,0 +1,119 @@
+"""What an instrumentor stands on: a tracer, the content switch, a guard, and helpers for model calls."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from llm_obs_core import semconv
+from opentelemetry import context as otel
+from opentelemetry import trace as api
+
+from llm_obs_sdk.guard import Guard
+
+__all__ = ["Recorder", "StreamClock"]
+
+
+class StreamClock:
+    """Times a streamed answer on the monotonic clock."""
+
+    __slots__ = ("chunks", "first_content_s", "first_s", "started_ns")
+
+    def __init__(self) -> None:
+        self.started_ns = time.perf_counter_ns()
+        self.first_s: float | None = None
+        self.first_content_s: float | None = None
+        self.chunks = 0
+
+    def chunk(self, *, delta: bool, content: bool) -> None:
+        """Counts one chunk.
+
+        Args:
+            delta: It carries something that was generated (text, reasoning, a tool call), not only a role.
+            content: It carries text of the answer.
+        """
+        self.chunks += 1
+        if self.first_content_s is None and (delta or content):
+            elapsed_s = (time.perf_counter_ns() - self.started_ns) / 1e9
+            if self.first_s is None:
+                self.first_s = elapsed_s
+            if content:
+                self.first_content_s = elapsed_s
+
+    def finish(self, span: api.Span, outcome: str) -> None:
+        """Writes time to first chunk and content, the number of chunks, and how the stream ended.
+
+        Args:
+            span: The span of the call.
+            outcome: `completed`, `closed`, `cancelled`, `error` or `abandoned`.
+        """
+        if self.first_s is not None:
+            span.set_attribute(semconv.RESPONSE_TIME_TO_FIRST_CHUNK, self.first_s)
+        if self.first_content_s is not None:
+            span.set_attribute(semconv.TIME_TO_FIRST_CONTENT, self.first_content_s)
+        span.set_attribute(semconv.STREAM_CHUNKS, self.chunks)
+        span.set_attribute(semconv.STREAM_OUTCOME, outcome)
+
+
+class Recorder:
+    """Given to `Instrumentor.instrument`.
+
+    Args:
+        tracer: An OpenTelemetry API tracer.
+        capture_content: Whether prompts and answers may be recorded.
+        guard: Runs telemetry code so that nothing of it raises into the user's call.
+    """
+
+    def __init__(self, tracer: api.Tracer, capture_content: bool, guard: Guard) -> None:
+        self.tracer = tracer
+        self.capture_content = capture_content
+        self.guard = guard
+
+    def start_call(self, operation: str, provider: str, model: str | None, attributes: Mapping[str, Any]) -> api.Span:
+        """Starts the CLIENT span of one model call, named ``{operation} {model}``.
+
+        The span is not made current: end it with `span.end()`. Attributes that a head sampler may want are set at once.
+        """
+        first: dict[str, Any] = {semconv.OPERATION_NAME: operation, semconv.PROVIDER_NAME: provider}
+        if model:
+            first[semconv.REQUEST_MODEL] = model
+        first.update(attributes)
+        name = f"{operation} {model}" if model else operation
+        return self.tracer.start_span(name, kind=api.SpanKind.CLIENT, attributes=first)
+
+    def content(self, span: api.Span, key: str, value: Any) -> None:
+        """Records messages, tool arguments or a document as JSON text, when content is captured at all."""
+        if not self.capture_content or value is None:
+            return
+        with self.guard("content"):
+            if not isinstance(value, str):
+                value = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+            span.set_attribute(key, value)
+
+    def fail(self, span: api.Span, error: BaseException, *, kind: str | None = None, status: int | None = None) -> None:
+        """Marks a span as failed: `error.type`, `http.response.status_code`, status ERROR and the exception's event.
+
+        The exception's text may quote the prompt: it is left out, as is the stack trace, unless content is captured.
+        """
+        with self.guard("error recording"):
+            name = kind or type(error).__qualname__
+            span.set_attribute(semconv.ERROR_TYPE, name)
+            if status is not None:
+                span.set_attribute(semconv.HTTP_RESPONSE_STATUS_CODE, status)
+            if self.capture_content:
+                span.record_exception(error)
+                span.set_status(api.StatusCode.ERROR, f"{type(error).__name__}: {error}")
+            else:
+                span.add_event("exception", {semconv.EXCEPTION_TYPE: type(error).__qualname__})
+                span.set_status(api.StatusCode.ERROR, name)
+
+    def clock(self) -> StreamClock:
+        """A clock for a streamed answer; it starts now."""
+        return StreamClock()
+
+    @staticmethod
+    def suppressed() -> bool:
+        """Whether somebody above (OpenTelemetry's suppress key) asked for no instrumentation here."""
+        return bool(otel.get_value(otel._SUPPRESS_INSTRUMENTATION_KEY) or otel.get_value("suppress_instrumentation"))
