@@ -1,10 +1,9 @@
 import asyncio
 import logging
 
+import llm_obs_sdk as sdk
 import pytest
 from opentelemetry import trace
-
-import llm_obs_sdk as sdk
 
 
 def test_a_span_arrives_with_its_attributes_and_resource(client, collector):

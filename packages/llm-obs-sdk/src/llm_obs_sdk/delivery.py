@@ -91,22 +91,25 @@ class Delivery:
         otel.attach(otel.set_value("suppress_instrumentation", True))
         otel.attach(otel.set_value(otel._SUPPRESS_INSTRUMENTATION_KEY, True))
         signals, interval = self._signals, self._options["flush_interval_s"]
-        while not self._stopped:
+        while not self._over():
             self._wait(signals, None)
             if not self._asked > self._finished and not self.queue.full_batches:
                 deadline = time.monotonic() + interval
-                while not (self._stopped or self._asked > self._finished or self.queue.full_batches):
+                while not (self._over() or self._asked > self._finished or self.queue.full_batches):
                     left = deadline - time.monotonic()
                     if left <= 0:
                         break
                     self._wait(signals, left)
             asked = self._asked
-            while not self._stopped and (batch := self.queue.take()) is not None:
+            while not self._over() and (batch := self.queue.take()) is not None:
                 self._deliver(batch)
             with self._done:
                 self._finished = max(self._finished, asked)
                 self._done.notify_all()
         self._connection.close()
+
+    def _over(self) -> bool:
+        return self._stopped
 
     def _wait(self, signals: queue.SimpleQueue[str], timeout_s: float | None) -> None:
         try:
@@ -155,13 +158,13 @@ class Delivery:
                 return verdict
             self.last_failure = f"{self._url}: {verdict.detail}"
             self._warn(f"the collector at {self._url} cannot be reached ({verdict.detail})")
-            if self._stopped:
+            if self._over():
                 return Verdict("drop", reason="shutdown", detail="the process ended before the collector was back")
             deadline = time.monotonic() + backoff_s(attempt, verdict.delay_s)
             # A new flush or the shutdown cuts the wait short, once each.
-            while not self._stopped and self._asked == asked and (left := deadline - time.monotonic()) > 0:
+            while not self._over() and self._asked == asked and (left := deadline - time.monotonic()) > 0:
                 self._wait(self._signals, left)
-            if self._stopped:
+            if self._over():
                 return Verdict("drop", reason="shutdown", detail="the process ended before the collector was back")
 
     def _warn(self, what: str) -> None:

@@ -26,8 +26,8 @@ class AttachedProcessor(SpanProcessor):
     """Takes the spans that have to do with models, and their ancestors in this process; the others are not ours.
 
     A span is taken when one of its attributes is of a GenAI vocabulary, when our own tracer made it, or when a span
-    below it was taken before it ended. Existing processors and exporters see what they saw before, but for the attributes
-    of `llm_obs.context`, which are set on every span of a block.
+    below it was taken before it ended. Existing processors and exporters see what they saw before, except that every
+    span of an `llm_obs.context` block carries its attributes.
 
     Args:
         queue: Where taken spans go.
