@@ -1,6 +1,6 @@
 """Scanned spans as rows over raw bytes. The C contract is `batch.pxd`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from llm_obs_core.model import Rejection, Span
 
@@ -48,3 +48,10 @@ class SpanBatch:
         Returns:
             Two arrays of u32 (format `I`) and the buffer.
         """
+    def select(self, mask: bytes | bytearray | memoryview) -> SpanBatch:
+        """The rows whose byte in `mask` is not zero, over the same buffers; `rejected` is empty."""
+    def split(self, max_bytes: int) -> list[SpanBatch]:
+        """Parts whose canonical bytes stay below `max_bytes`; one larger span is a part of its own."""
+    @staticmethod
+    def concat(batches: Iterable[SpanBatch]) -> SpanBatch:
+        """The rows of all batches, in order, over all their buffers, which are not copied; `rejected` is empty."""

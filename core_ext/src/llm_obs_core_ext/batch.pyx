@@ -159,3 +159,22 @@ cdef class SpanBatch:
         from llm_obs_core_ext.texts import batch_texts
 
         return batch_texts(self, buffer)
+
+    def select(self, mask):
+        """The rows whose byte in `mask` is not zero, over the same buffers."""
+        from llm_obs_core_ext.rows import select_rows
+
+        return select_rows(self, memoryview(mask).cast("B"))
+
+    def split(self, Py_ssize_t max_bytes):
+        """Parts whose canonical bytes stay below `max_bytes`; one larger span is a part of its own."""
+        from llm_obs_core_ext.rows import split_rows
+
+        return split_rows(self, max_bytes)
+
+    @staticmethod
+    def concat(batches):
+        """The rows of all batches, in order, over all their buffers."""
+        from llm_obs_core_ext.rows import concat_rows
+
+        return concat_rows(list(batches))

@@ -1,6 +1,5 @@
 """From request bytes to rows, in one pass without copying; see `scan`."""
 
-from cpython.buffer cimport PyBUF_SIMPLE
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
@@ -8,6 +7,8 @@ from libc.string cimport memcpy, memset
 from llm_obs_core_ext.batch cimport *
 from llm_obs_core_ext.check cimport *
 from llm_obs_core_ext.wire cimport *
+
+from llm_obs_core_ext.coalesce import coalesce
 
 from llm_obs_core.errors import WireError
 from llm_obs_core.model import Rejection
@@ -359,8 +360,19 @@ cdef int scan_request(Scan* s, uint32_t end, int depth) noexcept nogil:
 def scan(body, *, int max_spans=65536, int max_attributes=1024, int max_depth=DEPTH, KeyTable keys=None):
     """Scan the bytes of an OTLP ExportTraceServiceRequest."""
     cdef KeyTable table = keys if keys is not None else default_keys()
+    cdef bint repeated = False
+    batch = scan_view(memoryview(body).cast("B"), max_spans, max_attributes, max_depth, table, &repeated)
+    if repeated:
+        # Rare: a singular message came in parts. The structure is known to be sound; join the parts and read again.
+        whole = coalesce(memoryview(body).cast("B"))
+        batch = scan_view(memoryview(whole), max_spans, max_attributes, max_depth, table, &repeated)
+    return batch
+
+
+cdef SpanBatch scan_view(
+    object view, uint32_t max_spans, uint32_t max_attributes, int max_depth, KeyTable table, bint* repeated
+):
     cdef SpanBatch batch = SpanBatch.__new__(SpanBatch)
-    cdef memoryview view = memoryview(body).cast("B")
     cdef Scan s
     cdef int i
     cdef uint32_t size
@@ -404,6 +416,7 @@ def scan(body, *, int max_spans=65536, int max_attributes=1024, int max_depth=DE
     batch.resource_count = s.resource_count
     if s.fault:
         wire_error(s.fault, s.fault_at, "")
+    repeated[0] = s.repeated
     batch.rejected = [
         Rejection(reason=REASON_NAMES[i], index=s.firsts[i], count=s.counts[i]) for i in range(REASONS) if s.counts[i]
     ]

@@ -37,3 +37,5 @@ cdef bint has_hit(const Source* source, uint32_t at, uint32_t end) noexcept nogi
 cdef size_t gather(Writer* w, int message, uint32_t at, uint32_t end, uint32_t skip) noexcept nogil
 cdef void push_number(Writer* w, int message, size_t first, uint32_t number) noexcept nogil
 cdef void push_message(Writer* w, int message, uint32_t at, uint32_t end) noexcept nogil
+cdef void push_item(Writer* w, int message, const Field* f) noexcept nogil
+cdef bint add_item(Writer* w, const Field* f) noexcept nogil

@@ -137,16 +137,28 @@ cdef void one_key_once(Writer* w, size_t first, uint32_t number) noexcept nogil:
     free(slots)
 
 
+cdef bint add_item(Writer* w, const Field* f) noexcept nogil:
+    cdef void* fresh
+    if w.item_count == w.item_room:
+        fresh = realloc(w.items, (w.item_room * 2 + 64) * sizeof(Field))
+        if fresh == NULL:
+            w.failed = True
+            return False
+        w.items = <Field*> fresh
+        w.item_room = w.item_room * 2 + 64
+    w.items[w.item_count] = f[0]
+    w.item_count += 1
+    return True
+
+
 cdef size_t gather(Writer* w, int message, uint32_t at, uint32_t end, uint32_t skip) noexcept nogil:
     # The fields that count, appended to w.items; the first one's index. `skip`: bits of field numbers left out.
     cdef size_t first = w.item_count
-    cdef size_t i
     cdef uint32_t pos = at
     cdef uint32_t lists = 0
     cdef uint32_t number
     cdef uint32_t seen = 0
     cdef size_t places[17]
-    cdef void* fresh
     cdef Field f
     cdef int kind
     while pos < end:
@@ -163,16 +175,9 @@ cdef size_t gather(Writer* w, int message, uint32_t at, uint32_t end, uint32_t s
         if kind < K_STRINGS and (seen >> f.number) & 1:
             w.items[places[f.number]] = f
             continue
-        if w.item_count == w.item_room:
-            fresh = realloc(w.items, (w.item_room * 2 + 64) * sizeof(Field))
-            if fresh == NULL:
-                w.failed = True
-                return first
-            w.items = <Field*> fresh
-            w.item_room = w.item_room * 2 + 64
         places[f.number] = w.item_count
-        w.items[w.item_count] = f
-        w.item_count += 1
+        if not add_item(w, &f):
+            return first
         seen |= <uint32_t> 1 << f.number
         if kind == K_MESSAGES and otlp_child(message, f.number) == M_KEYVALUE:
             lists |= <uint32_t> 1 << f.number
