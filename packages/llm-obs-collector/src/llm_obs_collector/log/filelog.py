@@ -1,0 +1,235 @@
+"""The log in files: the `Log` that llm-obs has built in."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+from llm_obs_core.config import LogSettings
+from llm_obs_core.errors import RetryableError, StoreError
+from llm_obs_core.interfaces import Appended, StoredRecord
+from llm_obs_core.model import Codec, LogRecord, Position
+
+from llm_obs_collector.log.committer import Committer, Group, Waiting
+from llm_obs_collector.log.directory import LogDirectory
+from llm_obs_collector.log.reading import READ_BYTES, read_some
+from llm_obs_collector.log.recovery import Segment, recover
+
+__all__ = ["FileLog", "LogStats"]
+
+CURSOR_INTERVAL_S = 1.0
+DIGEST_BYTES = 16
+MAX_TENANT_BYTES = 255
+
+
+class LogStats(msgspec.Struct):
+    """What the log has done since it was opened, for metrics."""
+
+    appended_bytes: int = 0
+    commits: int = 0
+    commit_seconds: float = 0.0
+    corrupt_records: int = 0
+    torn_bytes: int = 0
+    duplicates: int = 0
+
+
+class FileLog:
+    """Append-only segments with group commit; see `llm_obs_core.interfaces.Log`.
+
+    Args:
+        root: `<data_dir>/log`.
+        writer: This collector's name, the `writer` of its Positions.
+        settings: `[log]`.
+    """
+
+    def __init__(self, root: str | Path, writer: str, settings: LogSettings) -> None:
+        self._writer = writer
+        self._settings = settings
+        self._directory = LogDirectory(Path(root), writer)
+        self._committer: Committer | None = None
+        self._segments: list[Segment] = []
+        self._recent: OrderedDict[tuple[str, bytes], tuple[int, float]] = OrderedDict()
+        self._in_flight: dict[tuple[str, bytes], asyncio.Future[int]] = {}
+        self._readers: dict[str, int] = {}
+        self._written: dict[str, tuple[int, float]] = {}
+        self._grown: list[asyncio.Event] = []
+        self._queued_bytes = 0
+        self.last_sequence = 0
+        self.stats = LogStats()
+
+    async def start(self) -> None:
+        """Takes the lock, finds every sound record, and begins to accept."""
+        self._directory.open()
+        try:
+            found = await asyncio.to_thread(recover, self._directory, self._settings.dedup_window_s)
+        except BaseException:
+            self._directory.close()
+            raise
+        now = time.monotonic()
+        for key, (sequence, age_s) in sorted(found.recent.items(), key=lambda item: item[1][0]):
+            self._recent[key] = (sequence, now - age_s)
+        self._segments = found.segments
+        self.stats.corrupt_records = found.corrupt_records
+        self.stats.torn_bytes = found.torn_bytes
+        cursors = [self._directory.read_cursor(name) for name in self._directory.cursor_names()]
+        # A reader may be ahead of a log whose files were removed: it must not take new records for old ones.
+        self.last_sequence = max([found.last_sequence, *cursors])
+        self._committer = Committer(
+            self._directory,
+            asyncio.get_running_loop(),
+            next_sequence=self.last_sequence + 1,
+            segment_bytes=self._settings.segment_bytes,
+            codec=Codec[self._settings.codec.upper()],
+            committed=self._committed,
+        )
+        self._committer.start()
+
+    async def append(self, record: LogRecord) -> Appended:
+        """Returns when the record is on disk; see `Log.append`."""
+        if self._committer is None:
+            raise StoreError("a log that is open", got="one that is not started or stopped", where="log")
+        if len(record.digest) != DIGEST_BYTES or len(record.tenant.encode()) > MAX_TENANT_BYTES:
+            raise StoreError(
+                f"a digest of {DIGEST_BYTES} bytes and a tenant of at most {MAX_TENANT_BYTES}",
+                got=f"{len(record.digest)} and {len(record.tenant.encode())}",
+                where="log record",
+                fix="shorten the tenant's name in auth.keys",
+            )
+        key = (record.tenant, record.digest)
+        if (known := self._known(key)) is not None:
+            self.stats.duplicates += 1
+            return Appended(self._position(known), duplicate=True)
+        if (under_way := self._in_flight.get(key)) is not None:
+            sequence = await asyncio.shield(under_way)
+            self.stats.duplicates += 1
+            return Appended(self._position(sequence), duplicate=True)
+        nbytes = len(record.payload)
+        if self.size_bytes + self._queued_bytes + nbytes > self._settings.max_bytes:
+            raise RetryableError(
+                f"a log of at most {self._settings.max_bytes} bytes",
+                got="a full one",
+                where="log.max_bytes",
+                fix="see which sink is behind, or raise the limit",
+                retry_after_s=5.0,
+            )
+        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._in_flight[key] = future
+        self._queued_bytes += nbytes
+        future.add_done_callback(lambda done: self._settled(key, nbytes, done))
+        self._committer.put(Waiting(record, future))
+        return Appended(self._position(await asyncio.shield(future)))
+
+    async def read(self, reader: str, after: Position | None) -> AsyncIterator[StoredRecord]:
+        """Durable records in order, then new ones as they come; see `Log.read`."""
+        sequence = 0 if after is None else after.sequence
+        grown = asyncio.Event()
+        self._grown.append(grown)
+        try:
+            offset: tuple[Path, int] | None = None
+            while True:
+                grown.clear()
+                segment = self._segment_after(sequence)
+                if segment is None:
+                    await grown.wait()
+                    continue
+                start = offset[1] if offset is not None and offset[0] == segment.path else 0
+                batch = await asyncio.to_thread(read_some, segment, start, sequence, READ_BYTES)
+                self.stats.corrupt_records += batch.damaged
+                offset = (segment.path, batch.offset)
+                for found, record in batch.records:
+                    sequence = found
+                    yield StoredRecord(self._position(found), record)
+                if not batch.records:
+                    sequence = max(sequence, segment.last)  # what is missing up to here is damaged, and counted
+        finally:
+            self._grown.remove(grown)
+
+    def register(self, reader: str) -> None:
+        """Names a reader, whose cursor from before holds on."""
+        self._readers.setdefault(reader, self._directory.read_cursor(reader))
+
+    def commit(self, reader: str, position: Position) -> None:
+        """Moves a reader's cursor; written to disk about once a second and at the stop."""
+        self._readers[reader] = max(self._readers.get(reader, 0), position.sequence)
+        sequence, when = self._written.get(reader, (0, 0.0))
+        if position.sequence > sequence and time.monotonic() - when >= CURSOR_INTERVAL_S:
+            self._write_cursor(reader)
+
+    async def trim(self) -> int:
+        """Deletes segments that every registered reader has passed; the newest one always stays."""
+        if not self._readers:
+            return 0
+        done = min(self._readers.values())
+        freed = 0
+        for segment in self._all()[:-1]:
+            if segment.last > done:
+                break
+            for reader in self._readers:
+                self._write_cursor(reader)
+            await asyncio.to_thread(segment.path.unlink, missing_ok=True)
+            freed += segment.size_bytes
+            self._segments = [item for item in self._segments if item != segment]
+            if self._committer is not None and segment in self._committer.sealed:
+                self._committer.sealed.remove(segment)
+        return freed
+
+    async def stop(self) -> None:
+        """Commits what is queued and closes. May be called twice."""
+        if self._committer is not None:
+            committer, self._committer = self._committer, None
+            await asyncio.to_thread(committer.finish)
+            self._segments += committer.sealed
+            for reader in self._readers:
+                self._write_cursor(reader)
+        self._directory.close()
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of records on disk."""
+        return sum(segment.size_bytes for segment in self._all())
+
+    def _all(self) -> list[Segment]:
+        if self._committer is None:
+            return self._segments
+        active = self._committer.active
+        sealed = list(self._committer.sealed)
+        if active is not None and active.last >= active.first and active.path not in {item.path for item in sealed}:
+            sealed.append(active)
+        return self._segments + sealed
+
+    def _segment_after(self, sequence: int) -> Segment | None:
+        return next((segment for segment in self._all() if segment.last > sequence), None)
+
+    def _position(self, sequence: int) -> Position:
+        return Position(self._writer, 0, sequence)
+
+    def _known(self, key: tuple[str, bytes]) -> int | None:
+        horizon = time.monotonic() - self._settings.dedup_window_s
+        while self._recent and next(iter(self._recent.values()))[1] < horizon:
+            self._recent.popitem(last=False)
+        found = self._recent.get(key)
+        return found[0] if found is not None and found[1] >= horizon else None
+
+    def _settled(self, key: tuple[str, bytes], nbytes: int, done: asyncio.Future[int]) -> None:
+        self._in_flight.pop(key, None)
+        self._queued_bytes -= nbytes
+        if not done.cancelled() and done.exception() is None:
+            self._recent[key] = (done.result(), time.monotonic())
+
+    def _committed(self, group: Group) -> None:
+        self.last_sequence = group.last_sequence
+        self.stats.appended_bytes += group.bytes
+        self.stats.commits += 1
+        self.stats.commit_seconds += group.seconds
+        for event in self._grown:
+            event.set()
+
+    def _write_cursor(self, reader: str) -> None:
+        sequence = self._readers[reader]
+        if self._written.get(reader, (-1, 0.0))[0] != sequence:
+            self._directory.write_cursor(reader, sequence)
+            self._written[reader] = (sequence, time.monotonic())

@@ -1,0 +1,69 @@
+"""Reading a segment forwards, a few megabytes at a time, up to what is durable."""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+from llm_obs_core.model import LogRecord
+
+from llm_obs_collector.log.record import body_is_whole, read_header, unpack
+from llm_obs_collector.log.recovery import Segment
+from llm_obs_collector.log.segment import Damage, scan
+
+__all__ = ["READ_BYTES", "Batch", "read_some"]
+
+READ_BYTES = 8 * 1024 * 1024
+
+
+class Batch(NamedTuple):
+    """Records with their sequences, where to read on, and how many damaged places were passed."""
+
+    records: list[tuple[int, LogRecord]]
+    offset: int
+    damaged: int
+
+
+def read_some(segment: Segment, offset: int, after: int, nbytes: int) -> Batch:
+    """The next records of a segment.
+
+    Args:
+        segment: The file, and how many of its bytes are durable.
+        offset: Where to begin, a record's start.
+        after: Records up to this sequence are passed over.
+        nbytes: About how much to read; one larger record is read whole.
+    """
+    records: list[tuple[int, LogRecord]] = []
+    damaged = 0
+    with segment.path.open("rb", buffering=0) as file:
+        while offset < segment.size_bytes and not records:
+            want = min(nbytes, segment.size_bytes - offset)
+            data = memoryview(os.pread(file.fileno(), want, offset))
+            at = 0
+            while at < len(data):
+                header = read_header(data, at)
+                if header is None or header.end > len(data):
+                    break
+                if not body_is_whole(data, header):
+                    damaged += 1
+                elif header.sequence > after:
+                    records.append((header.sequence, unpack(data, header)))
+                at = header.end
+            offset += at
+            if at == 0 and want < segment.size_bytes - offset:
+                nbytes *= 4  # a record larger than one read, or damage: look at more of it
+            elif at == 0:
+                more, damage = _past_damage(data, after)
+                return Batch(records + more, segment.size_bytes, damaged + damage)
+    return Batch(records, offset, damaged)
+
+
+def _past_damage(data: memoryview, after: int) -> tuple[list[tuple[int, LogRecord]], int]:
+    records: list[tuple[int, LogRecord]] = []
+    damaged = 0
+    for item in scan(data):
+        if isinstance(item, Damage):
+            damaged += 1
+        elif item.sequence > after:
+            records.append((item.sequence, unpack(data, item)))
+    return records, damaged

@@ -1,0 +1,45 @@
+"""What the log tests share."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from pathlib import Path
+
+from llm_obs_collector.log import FileLog
+from llm_obs_core.config import LogSettings
+from llm_obs_core.model import LogRecord, Position, RecordKind
+
+
+def record(number: int, *, tenant: str = "default", payload: bytes | None = None, received_ns: int = 0) -> LogRecord:
+    body = f"payload {number}".encode() if payload is None else payload
+    return LogRecord(
+        kind=RecordKind.SPANS,
+        tenant=tenant,
+        received_ns=received_ns or time.time_ns(),
+        digest=hashlib.blake2b(b"%d" % number, digest_size=16).digest(),
+        accepted=number,
+        rejected=1,
+        payload=body,
+        index=b"index" * (number % 3),
+        normalizer_version=1,
+        prices_version=2,
+        scrub_version=3,
+    )
+
+
+def open_log(root: Path, **settings: object) -> FileLog:
+    return FileLog(root, "test", LogSettings(**settings))  # type: ignore[arg-type]
+
+
+async def read_back(log: FileLog, count: int, after: Position | None = None) -> list[LogRecord]:
+    found: list[LogRecord] = []
+    async for item in log.read("test", after):
+        found.append(item.record)
+        if len(found) == count:
+            break
+    return found
+
+
+def segments(root: Path) -> list[Path]:
+    return sorted((root / "test" / "0").glob("*.seg"))
