@@ -1,0 +1,107 @@
+"""The `Consumer` behind every receiver. Python runs a fixed number of steps per request, none per span."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from typing import NamedTuple
+
+from llm_obs_core.config import Receiver
+from llm_obs_core.errors import RetryableError
+from llm_obs_core.interfaces import Context, Log, Outcome, SpanBatch
+from llm_obs_core.model import LogRecord
+from llm_obs_core_ext.batch import SpanBatch as ScannedBatch
+from llm_obs_core_ext.emit import Edits, emit
+from llm_obs_core_ext.scan import scan
+
+from llm_obs_collector.scrub import Scanner, Scrubbed
+
+__all__ = ["Pipeline", "Prepared"]
+
+INLINE_BYTES = 1024 * 1024
+"""Requests up to this size are processed on the event loop, larger ones in a thread."""
+
+DIGEST_BYTES = 16
+
+
+class Prepared(NamedTuple):
+    """A request that is ready for the log."""
+
+    record: LogRecord
+    batch: ScannedBatch
+    scrubbed: Scrubbed
+
+
+class Pipeline:
+    """Takes requests and returns when they are durable.
+
+    Args:
+        log: Where they become durable.
+        scanner: What is written over before.
+        limits: `[receiver]`: spans a request, attributes a span, bytes under way.
+        observe: Told of each request that was accepted, for metrics.
+    """
+
+    def __init__(
+        self, log: Log, scanner: Scanner, limits: Receiver, observe: Callable[[Prepared, Outcome], None] | None = None
+    ) -> None:
+        self._log = log
+        self._scanner = scanner
+        self._limits = limits
+        self._observe = observe
+        self._in_flight_bytes = 0
+
+    async def offer(self, payload: bytes | SpanBatch, context: Context) -> Outcome:
+        """Scans, scrubs and logs one request; see `llm_obs_core.interfaces.Consumer`."""
+        body = payload if isinstance(payload, bytes) else payload.otlp()
+        if self._in_flight_bytes and self._in_flight_bytes + len(body) > self._limits.max_in_flight_bytes:
+            raise RetryableError(
+                f"at most {self._limits.max_in_flight_bytes} bytes of requests under way",
+                got="more",
+                where="receiver.max_in_flight_bytes",
+                fix="come back in a second; raise the limit when there is memory for it",
+                retry_after_s=1.0,
+            )
+        self._in_flight_bytes += len(body)
+        try:
+            if len(body) <= INLINE_BYTES:
+                prepared = self.prepare(body, context)
+            else:
+                prepared = await asyncio.to_thread(self.prepare, body, context)
+            rejected = tuple(prepared.batch.rejected)
+            duplicate = False
+            if prepared.record.accepted:
+                duplicate = (await self._log.append(prepared.record)).duplicate
+        finally:
+            self._in_flight_bytes -= len(body)
+        outcome = Outcome(prepared.record.accepted, rejected, duplicate)
+        if self._observe is not None:
+            self._observe(prepared, outcome)
+        return outcome
+
+    def prepare(self, body: bytes, context: Context) -> Prepared:
+        """Everything before the log; safe in any thread.
+
+        Raises:
+            WireError: The bytes are not such a request.
+            LimitError: Too many spans.
+        """
+        batch = scan(
+            body,
+            max_spans=self._limits.max_spans_per_request,
+            max_attributes=self._limits.max_attributes_per_span,
+        )
+        edits = Edits(batch)
+        scrubbed = self._scanner.scrub(batch, edits)
+        record = LogRecord(
+            kind=context.kind,
+            tenant=context.tenant,
+            received_ns=context.received_ns,
+            digest=hashlib.blake2b(body, digest_size=DIGEST_BYTES).digest(),
+            accepted=len(batch),
+            rejected=batch.received - len(batch),
+            payload=emit(batch, edits),
+            scrub_version=self._scanner.version,
+        )
+        return Prepared(record, batch, scrubbed)

@@ -1,0 +1,205 @@
+"""From a real exporter's request to the log and back: nothing secret reaches the disk, everything else does."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from llm_obs_collector.pipeline import Pipeline
+from llm_obs_collector.scrub import BUILTIN, DEFAULT, Scanner
+from llm_obs_core.config import Receiver
+from llm_obs_core.errors import ConfigError, LimitError, RetryableError, WireError
+from llm_obs_core.interfaces import Context, ScrubRules
+from llm_obs_core.model import RecordKind, Span
+from llm_obs_core_ext.scan import scan
+from logging_records import open_log
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+SECRETS = {
+    "email": "jane.doe+x@mail.example.org",
+    "credit_card": "4111 1111 1111 1111",
+    "us_ssn": "536-22-1234",
+    "phone": "+49 30 901820-12",
+    "iban": "DE89 3704 0044 0532 0130 00",
+    "aws_access_key": "AKIAIOSFODNN7EXAMPLE",
+    "github_token": "ghp_" + "aB3" * 12,
+    "api_key": "sk-proj-" + "Ab1_" * 8,
+    "google_api_key": "AIza" + "b" * 35,
+    "slack_token": "xoxb-123456789012-abcdefABCDEF",
+    "jwt": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJlMTIz",
+    "private_key": "-----BEGIN RSA PRIVATE KEY-----\nMIIB\n-----END RSA PRIVATE KEY-----",
+    "ipv4": "203.0.113.77",
+    "mac_address": "00:1B:44:11:3A:B7",
+}
+HARMLESS = (
+    "4111 1111 1111 1112",
+    "1700000000000000000",
+    "GB00 0000 0000 0000 0000 00",
+    "000-12-3456",
+    "gpt-4o",
+    "12 @ 5",
+)
+SCANNER = Scanner([ScrubRules(1, builtin=tuple(BUILTIN))])
+CONTEXT = Context("acme", RecordKind.SPANS, 1)
+
+
+def request(*texts: str, spans: int = 1) -> bytes:
+    """Each text in every place that holds text."""
+    message = ExportTraceServiceRequest()
+    resource = message.resource_spans.add()
+    for text in texts:
+        resource.resource.attributes.add(key="r").value.string_value = text
+    scope = resource.scope_spans.add()
+    scope.scope.name = texts[0] if texts else ""
+    for number in range(spans):
+        span = scope.spans.add(
+            trace_id=bytes([1] * 16), span_id=(number + 1).to_bytes(8, "big"), name="".join(texts[:1])
+        )
+        for place, text in enumerate(texts):
+            span.attributes.add(key=f"k{place}").value.string_value = text
+            span.attributes.add(key="list " + text).value.array_value.values.add().string_value = text
+            event = span.events.add(name=text)
+            event.attributes.add(key="e").value.kvlist_value.values.add(
+                key=text
+            ).value.string_value = f'{{"a":"{text}"}}'
+            span.status.message = text
+    return message.SerializeToString()
+
+
+def stored(body: bytes, scanner: Scanner = SCANNER) -> bytes:
+    pipeline = Pipeline(None, scanner, Receiver())  # type: ignore[arg-type]  # the log is not reached
+    return pipeline.prepare(body, CONTEXT).record.payload
+
+
+@pytest.mark.parametrize(("name", "secret"), SECRETS.items())
+def test_a_secret_is_written_over_wherever_it_stands(name: str, secret: str) -> None:
+    payload = stored(request(secret, f"before {secret} after", f'[{{"content":"{secret}"}}]'))
+    assert secret.encode() not in payload
+    assert f"[REDACTED:{name}]".encode() in payload
+    ExportTraceServiceRequest.FromString(payload)
+
+
+@pytest.mark.parametrize("text", HARMLESS)
+def test_what_only_looks_alike_stays(text: str) -> None:
+    assert ExportTraceServiceRequest.FromString(stored(request(text))) == ExportTraceServiceRequest.FromString(
+        request(text)
+    )
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.text('ab1 .:@-+\n"', max_size=12), st.sampled_from(sorted(SECRETS)), st.text(' .\n"', max_size=4)),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_planted_secrets_are_found_in_any_company(planted: list[tuple[str, str, str]]) -> None:
+    texts = [f"{before} {SECRETS[name]} {after}" for before, name, after in planted]
+    payload = stored(request(*texts))
+    for _, name, _ in planted:
+        assert SECRETS[name].encode() not in payload
+
+
+def test_a_secret_at_the_border_of_a_text_is_found_whatever_stands_beside_it() -> None:
+    for length in range(1, 130):  # the length byte before a text may be a letter or a digit
+        secret = "sk-" + "a" * (20 + length)
+        assert secret.encode() not in stored(request(secret))
+
+
+def test_pseudonyms_are_equal_for_equal_values_and_need_a_key() -> None:
+    rules = ScrubRules(1, builtin=("email",), style="pseudonym", key=b"k" * 16)
+    payload = stored(request("a@b.example", "to a@b.example", "c@b.example"), Scanner([rules]))
+    words = {payload[i : i + 24] for i in range(len(payload)) if payload.startswith(b"[email:", i)}
+    assert len(words) == 2
+    with pytest.raises(ConfigError, match="pseudonym key"):
+        Scanner([ScrubRules(1, builtin=("email",), style="pseudonym")])
+
+
+def test_a_users_pattern_and_a_wrong_one() -> None:
+    payload = stored(request("ticket-123 is"), Scanner([ScrubRules(1, patterns=(("ticket", r"ticket-\d+"),))]))
+    assert b"[REDACTED:ticket] is" in payload
+    with pytest.raises(ConfigError, match=r"patterns\.mine"):
+        Scanner([ScrubRules(1, patterns=(("mine", "(?<=a)b"),))])
+    with pytest.raises(ConfigError, match="email"):
+        Scanner([ScrubRules(1, builtin=("e-mail",))])
+
+
+def on_disk(root: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in root.rglob("*") if path.is_file())
+
+
+async def test_a_request_is_read_back_from_the_log(tmp_path: Path) -> None:
+    log = open_log(tmp_path)
+    await log.start()
+    pipeline = Pipeline(log, Scanner([ScrubRules(1, builtin=DEFAULT)]), Receiver())
+    body = request("hello jane@mail.example", spans=3)
+    outcome = await pipeline.offer(body, Context("acme", RecordKind.SPANS, time.time_ns()))
+    again = await pipeline.offer(body, Context("acme", RecordKind.SPANS, time.time_ns()))
+    assert (outcome.accepted, outcome.duplicate, again.duplicate) == (3, False, True)
+    spans: list[Span] = []
+    async for item in log.read("test", None):
+        assert (item.record.tenant, item.record.accepted) == ("acme", 3)
+        spans = list(scan(item.record.payload).spans())
+        break
+    assert [span.attributes["k0"] for span in spans] == ["hello [REDACTED:email]"] * 3
+    await log.stop()
+    assert b"jane@" not in on_disk(tmp_path)
+
+
+async def test_bad_spans_are_left_out_and_reported(tmp_path: Path) -> None:
+    log = open_log(tmp_path)
+    await log.start()
+    pipeline = Pipeline(log, SCANNER, Receiver(max_spans_per_request=10))
+    message = ExportTraceServiceRequest.FromString(request("x", spans=4))
+    message.resource_spans[0].scope_spans[0].spans[1].trace_id = b"short"
+    outcome = await pipeline.offer(message.SerializeToString(), CONTEXT)
+    assert (outcome.accepted, [(item.reason, item.index, item.count) for item in outcome.rejected]) == (
+        3,
+        [("trace_id_length", 1, 1)],
+    )
+    with pytest.raises(WireError):
+        await pipeline.offer(b"\xff\xff", CONTEXT)
+    with pytest.raises(LimitError):
+        await pipeline.offer(request("x", spans=11), CONTEXT)
+    assert (await pipeline.offer(b"", CONTEXT)).accepted == 0
+    assert log.last_sequence == 1
+    await log.stop()
+
+
+async def test_too_much_under_way_is_put_off(tmp_path: Path) -> None:
+    log = open_log(tmp_path)
+    await log.start()
+    pipeline = Pipeline(log, SCANNER, Receiver(max_in_flight_bytes=1))
+    first = pipeline.offer(request("x"), CONTEXT)
+    started = first.__await__()
+    next(started)  # the first is waiting for the disk
+    with pytest.raises(RetryableError, match="max_in_flight_bytes"):
+        await pipeline.offer(request("y"), CONTEXT)
+    first.close()
+    await log.stop()
+
+
+def python_calls(body: bytes) -> int:
+    count = 0
+
+    def profile(frame: Any, event: str, arg: Any) -> None:
+        nonlocal count
+        count += event == "call"
+
+    stored(body)  # lazy imports and caches are not the request's
+    sys.setprofile(profile)
+    try:
+        stored(body)
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+def test_python_runs_per_request_not_per_span() -> None:
+    assert python_calls(request("hello", spans=16)) == python_calls(request("hello", spans=4096))
