@@ -19,12 +19,15 @@ def test_every_key_says_what_it_means() -> None:
 
 def test_flags_beat_variables_beat_the_file(tmp_path: Path) -> None:
     file = tmp_path / "llm-obs.toml"
-    file.write_text('[query]\nlisten = "127.0.0.1:1"\nmax_page = 7\n[receiver.http]\nlisten = "127.0.0.1:2"\n')
-    environ = {"LLM_OBS_QUERY__LISTEN": "127.0.0.1:3", "LLM_OBS_RECEIVER__HTTP__LISTEN": "127.0.0.1:4"}
-    config = load(file, environ=environ, overrides={"query.listen": "127.0.0.1:5"})
-    assert config.query.listen == "127.0.0.1:5"
+    file.write_text(
+        "[receiver]\nmax_spans_per_request = 7\n"
+        '[receiver.grpc]\nlisten = "127.0.0.1:1"\n[receiver.http]\nlisten = "127.0.0.1:2"\n'
+    )
+    environ = {"LLM_OBS_RECEIVER__GRPC__LISTEN": "127.0.0.1:3", "LLM_OBS_RECEIVER__HTTP__LISTEN": "127.0.0.1:4"}
+    config = load(file, environ=environ, overrides={"receiver.grpc.listen": "127.0.0.1:5"})
+    assert config.receiver.grpc.listen == "127.0.0.1:5"
     assert config.receiver.http.listen == "127.0.0.1:4"
-    assert config.query.max_page == 7
+    assert config.receiver.max_spans_per_request == 7
 
 
 @pytest.mark.parametrize(
@@ -33,8 +36,8 @@ def test_flags_beat_variables_beat_the_file(tmp_path: Path) -> None:
         ("[receiver.htp]\n", ["receiver.htp", "did you mean receiver.http"]),
         ("[log]\nsegment_bytes = 'big'\n", ["log.segment_bytes", "int"]),
         ("[log]\nsegment_bytes = 0\n", ["log.segment_bytes", ">= 1"]),
-        ("[query]\nlisten = 'everywhere'\n", ["query.listen"]),
-        ("[query\n", ["TOML"]),
+        ("[receiver.grpc]\nlisten = 'everywhere'\n", ["receiver.grpc.listen"]),
+        ("[receiver.grpc\n", ["TOML"]),
     ],
 )
 def test_a_wrong_file_names_key_and_repair(tmp_path: Path, text: str, said: list[str]) -> None:
@@ -52,5 +55,5 @@ def test_a_missing_file_is_named() -> None:
 
 
 def test_an_unknown_variable_is_refused() -> None:
-    with pytest.raises(ConfigError, match="LLM_OBS_QUERY__LISTN.*did you mean query.listen"):
-        load(environ={"LLM_OBS_QUERY__LISTN": "x"})
+    with pytest.raises(ConfigError, match="LLM_OBS_RECEIVER__GRPC__LISTN.*did you mean receiver.grpc.listen"):
+        load(environ={"LLM_OBS_RECEIVER__GRPC__LISTN": "x"})

@@ -21,16 +21,16 @@ def test_config_keys_lists_every_key(tmp_path: Path) -> None:
 
 
 def test_a_wrong_file_is_one_line_and_status_2(tmp_path: Path) -> None:
-    (tmp_path / "llm-obs.toml").write_text("[query]\nlisen = 'x'\n")
+    (tmp_path / "llm-obs.toml").write_text("[receiver.grpc]\nlisen = 'x'\n")
     done = run("config", "check", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("error: ")
-    assert "did you mean query.listen" in done.stderr
+    assert "did you mean receiver.grpc.listen" in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_a_right_file_is_said_to_be(tmp_path: Path) -> None:
-    (tmp_path / "mine.toml").write_text("[query]\nlisten = '127.0.0.1:0'\n")
+    (tmp_path / "mine.toml").write_text("[receiver.grpc]\nlisten = '127.0.0.1:0'\n")
     done = run("config", "check", "mine.toml", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, "mine.toml can be used\n")
 

@@ -173,8 +173,8 @@ class Delivery:
             return
         self._warned_at = now
         log.warning(
-            "%s; %d spans wait, %d were dropped so far. Start the collector (`llm-obs up`) or correct the endpoint "
-            "(init(endpoint=…) or LLM_OBS_ENDPOINT).",
+            "%s; %d spans wait, %d were dropped so far. Start the collector (`llm-obs collect`) or correct the "
+            "endpoint (init(endpoint=…) or LLM_OBS_ENDPOINT).",
             what,
             self.queue.queued,
             sum(self.queue.dropped.values()),

@@ -12,7 +12,9 @@ from llm_obs_core.errors import LlmObsError
 __all__ = ["COMMANDS", "cli", "main"]
 
 COMMANDS: Final[dict[str, str]] = {
+    "collect": "llm_obs.commands.collect:collect",
     "config": "llm_obs.commands.config:config",
+    "log": "llm_obs.commands.collect:log",
     "plugins": "llm_obs.commands.plugins:plugins",
     "price": "llm_obs.commands.price:price",
 }

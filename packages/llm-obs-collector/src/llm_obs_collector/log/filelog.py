@@ -188,6 +188,11 @@ class FileLog:
         self._directory.close()
 
     @property
+    def holds_records(self) -> bool:
+        """Whether there is a record to read."""
+        return bool(self._all())
+
+    @property
     def size_bytes(self) -> int:
         """Bytes of records on disk."""
         return sum(segment.size_bytes for segment in self._all())

@@ -85,7 +85,7 @@ def load(
         if not name.startswith(PREFIX) or "__" not in name:
             continue
         dotted = name[len(PREFIX) :].lower().replace("__", ".")
-        if dotted not in known and dotted.split(".")[0] not in {"sinks", "readers", "scrub"}:
+        if dotted not in known and not dotted.startswith("scrub.options."):
             raise ConfigError("a variable for a key of the configuration", got=name, fix=_nearest(dotted, known))
         _put(data, dotted, _value(text))
     for dotted, value in (overrides or {}).items():

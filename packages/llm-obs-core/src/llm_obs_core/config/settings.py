@@ -10,13 +10,11 @@ from msgspec import Meta
 __all__ = [
     "ApiKey",
     "Auth",
-    "Component",
     "Config",
     "GrpcReceiver",
     "HttpReceiver",
     "LogSettings",
     "Pricing",
-    "Query",
     "Receiver",
     "Scrub",
     "Server",
@@ -119,26 +117,9 @@ class Scrub(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Pricing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What calls cost."""
 
-    pricer: Annotated[str, Meta(description="Pricer plugin.")] = "bundled"
     rules: Annotated[
         tuple[dict[str, Any], ...], Meta(description="Own prices, before the bundled ones: [[pricing.rules]].")
     ] = ()
-
-
-class Component(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A sink or reader: the plugin that it is made by, and that plugin's options."""
-
-    plugin: Annotated[str, Meta(description="Name that the plugin registered.")]
-    enabled: Annotated[bool, Meta(description="Whether it is made.")] = True
-    options: Annotated[dict[str, Any], Meta(description="The plugin's own options.")] = {}
-
-
-class Query(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The query API and the page."""
-
-    enabled: Annotated[bool, Meta(description="Whether to listen.")] = True
-    listen: Annotated[Listen, Meta(description="Address, host:port; port 0 takes a free one.")] = "127.0.0.1:4380"
-    max_page: Annotated[Positive, Meta(description="Most traces in one answer.")] = 500
 
 
 class Telemetry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -150,10 +131,6 @@ class Telemetry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     log_format: Annotated[Literal["console", "json"], Meta(description="Form of log lines.")] = "console"
 
 
-def _lake() -> dict[str, Component]:
-    return {"lake": Component("lake")}
-
-
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole configuration."""
 
@@ -161,14 +138,6 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     receiver: Receiver = Receiver()
     auth: Auth = Auth()
     log: LogSettings = LogSettings()
-    normalizers: Annotated[tuple[str, ...], Meta(description="Normaliser plugins, in order.")] = ("genai",)
     pricing: Pricing = Pricing()
     scrub: Scrub = Scrub()
-    sinks: Annotated[dict[str, Component], Meta(description="Stores to write to, by a name of your own.")] = (
-        msgspec.field(default_factory=_lake)
-    )
-    readers: Annotated[dict[str, Component], Meta(description="Stores to read from, by a name of your own.")] = (
-        msgspec.field(default_factory=_lake)
-    )
-    query: Query = Query()
     telemetry: Telemetry = Telemetry()

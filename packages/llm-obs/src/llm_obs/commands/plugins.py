@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
+
 import click
 from llm_obs_core import builtin
 from llm_obs_core import plugins as loading
@@ -15,7 +18,10 @@ __all__ = ["plugins"]
 @json_option
 def plugins(as_json: bool) -> None:
     """What each plugin offers, and why one could not be loaded."""
-    found = loading.load(modules={"builtin": builtin})
+    modules: dict[str, object] = {"builtin": builtin}
+    if importlib.util.find_spec("llm_obs_collector"):
+        modules["collector"] = importlib.import_module("llm_obs_collector.builtin")
+    found = loading.load(modules=modules)
     versions = {item.name: item.version for item in found.loaded}
     rows = [
         {

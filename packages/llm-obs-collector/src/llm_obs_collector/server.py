@@ -1,0 +1,112 @@
+"""The collector as one thing: configuration in, receivers listening, everything acknowledged on disk."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Any
+
+from llm_obs_core import plugins
+from llm_obs_core.config import Config
+from llm_obs_core.errors import ConfigError
+
+from llm_obs_collector import builtin
+from llm_obs_collector.auth import Authorizer
+from llm_obs_collector.log import FileLog
+from llm_obs_collector.pipeline import Pipeline
+from llm_obs_collector.receivers.grpc import GrpcServer
+from llm_obs_collector.receivers.http import HttpServer, Page
+from llm_obs_collector.scrub import Scanner
+from llm_obs_collector.telemetry import SelfMetrics
+
+__all__ = ["Collector"]
+
+
+class Collector:
+    """Log, pipeline and receivers of one configuration.
+
+    Args:
+        config: The whole configuration.
+
+    Raises:
+        ConfigError: A part of it cannot be used; raised before anything is opened.
+        PluginError: A scrubber is not installed.
+    """
+
+    def __init__(self, config: Config) -> None:
+        for key in ("http", "grpc"):
+            settings = getattr(config.receiver, key)
+            if settings.enabled and not config.auth.keys:
+                _must_be_loopback(f"receiver.{key}.listen", settings.listen)
+        installed = plugins.load(modules={"collector": builtin})
+        rules = []
+        for name in config.scrub.scrubbers:
+            where = f"scrub.options.{name}"
+            scrubber: Any = installed.get("scrubber", name, where="scrub.scrubbers").make(
+                config.scrub.options.get(name), where=where
+            )
+            rules.append(scrubber.rules())
+        self.log = FileLog(Path(config.server.data_dir) / "log", config.server.writer, config.log)
+        self.metrics = SelfMetrics(self.log)
+        self._pipeline = Pipeline(self.log, Scanner(rules), config.receiver, self.metrics.accepted)
+        self._ready = False
+        authorizer = Authorizer(config.auth.keys)
+        limit = config.receiver.max_request_bytes
+        self._receivers: dict[str, HttpServer | GrpcServer] = {}
+        if config.receiver.http.enabled:
+            pages = {"/healthz": self._alive, "/readyz": self._readiness, "/metrics": self.metrics.page}
+            self._receivers["http"] = HttpServer(
+                config.receiver.http,
+                max_request_bytes=limit,
+                authorizer=authorizer,
+                pages=pages,
+                observe=self.metrics.request,
+            )
+        if config.receiver.grpc.enabled:
+            self._receivers["grpc"] = GrpcServer(
+                config.receiver.grpc, max_request_bytes=limit, authorizer=authorizer, observe=self.metrics.request
+            )
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Receiver to `host:port`, once started."""
+        return {name: receiver.address for name, receiver in self._receivers.items()}
+
+    async def start(self) -> None:
+        """Opens the log, then listens. When a part fails, what was opened is closed again."""
+        await self.log.start()
+        try:
+            for receiver in self._receivers.values():
+                await receiver.start(self._pipeline)
+        except BaseException:
+            await self.stop()
+            raise
+        self._ready = True
+
+    async def stop(self) -> None:
+        """Refuses new requests, answers those under way, closes the log. May be called twice."""
+        self._ready = False
+        for receiver in self._receivers.values():
+            await receiver.stop()
+        await self.log.stop()
+
+    async def _alive(self) -> Page:
+        return Page(200, "text/plain", b"ok\n")
+
+    async def _readiness(self) -> Page:
+        return Page(200, "text/plain", b"ready\n") if self._ready else Page(503, "text/plain", b"not ready\n")
+
+
+def _must_be_loopback(key: str, listen: str) -> None:
+    host = listen.rpartition(":")[0].strip("[]")
+    try:
+        loopback = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = host == "localhost"
+    if not loopback:
+        raise ConfigError(
+            "a loopback address, as long as no key is configured",
+            got=listen,
+            where=key,
+            fix="add a key under [[auth.keys]], or listen on 127.0.0.1",
+        )
