@@ -14,10 +14,10 @@ from cpython.unicode cimport PyUnicode_CheckExact
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from llm_obs_core_ext.otlpwrite cimport (
-    Buf, buf_free, buf_need, clean, close_length, put_big64, put_byte, put_count, put_fixed64, put_key_value, put_raw,
-    put_string, put_varint, utf8,
+    KEEP_EMPTY_KEYS, Buf, buf_free, buf_need, clean, close_length, put_big64, put_byte, put_count, put_fixed64, put_key_value, put_raw,
+    put_string, varint_size, write_varint,
 )
-from llm_obs_core_ext.spanqueue cimport ScopeBuffer, SpanQueue
+from llm_obs_core_ext.spanqueue cimport ScopeBuffer, SpanQueue, scope_size, write_part, write_scope
 
 cdef extern from "Python.h":
     unsigned long long PyLong_AsUnsignedLongLongMask(object) except? <unsigned long long>-1
@@ -41,8 +41,8 @@ cdef int put_attributes(Buf *b, uint8_t tag, object attributes) except -1:
                 if not isinstance(key, str):
                     raise TypeError(f"expected a key of type str, got {type(key).__name__}")
                 key = str.__str__(key)
-            if put_key_value(b, tag, <str>key, value, -1):
-                put_key_value(b, tag, <str>key, clean(value, True, 0), -1)
+            if put_key_value(b, tag, <str>key, value, KEEP_EMPTY_KEYS):
+                put_key_value(b, tag, <str>key, clean(value, True, 0), KEEP_EMPTY_KEYS)
         except Exception as error:
             log.warning("attribute %r was not encoded: %s", key, error)
     return 0
@@ -220,9 +220,10 @@ def encode_spans(spans):
     cdef ScopeBuffer group = None
     cdef object resource, scope
     cdef object last_resource = None, last_scope = None
-    cdef Buf b = Buf(NULL, 0, 0)
-    cdef size_t outer, inner
-    cdef bytes head
+    cdef size_t total = 0, body, inner
+    cdef list bodies = []
+    cdef bytes out
+    cdef uint8_t *p
     for span in spans:
         resource = span.resource
         scope = span.instrumentation_scope or None
@@ -235,32 +236,22 @@ def encode_spans(spans):
                 group = scopes[scope] = ScopeBuffer(None, resource, scope)
             last_resource, last_scope = resource, scope
         put_span(&group.spans, span)
-    try:
-        for scopes in resources.values():
-            buf_need(&b, 8)
-            put_byte(&b, 0x0A)
-            outer = b.size
-            b.size += 3
-            for group in scopes.values():
-                if b.size == outer + 3:
-                    put_whole(&b, group.resource_head)
-                buf_need(&b, 8)
-                put_byte(&b, 0x12)
-                inner = b.size
-                b.size += 3
-                put_whole(&b, group.scope_head)
-                buf_need(&b, group.spans.size)
-                put_raw(&b, group.spans.data, group.spans.size)
-                put_whole(&b, group.scope_tail)
-                close_length(&b, inner, 3)
-            put_whole(&b, group.resource_tail)
-            close_length(&b, outer, 3)
-        return PyBytes_FromStringAndSize(<const char *>b.data, b.size)
-    finally:
-        buf_free(&b)
-
-
-cdef int put_whole(Buf *b, bytes data) except -1:
-    buf_need(b, len(data))
-    put_raw(b, <const char *>data, len(data))
-    return 0
+    for scopes in resources.values():
+        body = 0
+        for group in scopes.values():
+            inner = scope_size(group, group.spans.size)
+            body += 1 + varint_size(inner) + inner
+        body += len(group.resource_head) + len(group.resource_tail)
+        bodies.append(body)
+        total += 1 + varint_size(body) + body
+    out = PyBytes_FromStringAndSize(NULL, total)
+    p = <uint8_t *><char *>out
+    for body, scopes in zip(bodies, resources.values()):
+        p[0] = 0x0A
+        p = write_varint(p + 1, body)
+        group = next(iter(scopes.values()))
+        p = write_part(p, group.resource_head)
+        for group in scopes.values():
+            p = write_scope(p, group, &group.spans)
+        p = write_part(p, group.resource_tail)
+    return out

@@ -8,6 +8,10 @@ cdef struct Buf:
     size_t size         # bytes written
     size_t capacity     # bytes allocated
 
+cdef enum:
+    # As `max_chars`: no limit, and an empty key within a value is written; otherwise it needs `clean`, which drops it.
+    KEEP_EMPTY_KEYS = -2
+
 cdef int buf_grow(Buf *b, size_t extra) except -1
 cdef void buf_free(Buf *b) noexcept
 

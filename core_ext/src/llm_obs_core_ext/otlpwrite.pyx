@@ -165,6 +165,8 @@ cdef int put_any(Buf *b, uint8_t tag, object v, Py_ssize_t max_chars, int depth)
         while PyDict_Next(v, &at, &k, &item):
             if not PyUnicode_CheckExact(<object>k):
                 return 1
+            if max_chars != KEEP_EMPTY_KEYS and PyUnicode_GET_LENGTH(<object>k) == 0:
+                return 1
             rc = put_entry(b, 0x0A, <str>k, <object>item, max_chars, depth + 1)
             if rc:
                 return rc

@@ -1,6 +1,6 @@
 """The span buffer of one pipeline: finished spans as bytes, per resource and scope, with an exact ledger."""
 
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uint8_t, uint64_t
 
 from llm_obs_core_ext.otlpwrite cimport Buf
 
@@ -15,6 +15,11 @@ cdef class ScopeBuffer:
     cdef bytes scope_head           # `ScopeSpans.scope`
     cdef bytes scope_tail           # `ScopeSpans.schema_url`, or empty
     cdef SpanQueue queue
+
+
+cdef size_t scope_size(ScopeBuffer scope, size_t spans) except? 0
+cdef uint8_t *write_part(uint8_t *p, bytes part) except NULL
+cdef uint8_t *write_scope(uint8_t *p, ScopeBuffer scope, Buf *spans) except NULL
 
 
 cdef class SpanQueue:

@@ -11,8 +11,38 @@ from libc.stdint cimport uint8_t
 from libc.string cimport memcpy
 
 from llm_obs_core_ext.otlpwrite cimport (
-    Buf, buf_free, buf_need, close_length, put_byte, put_raw, put_string, put_varint, read_varint, put_key_value, clean,
+    Buf, buf_free, buf_need, close_length, put_byte, put_raw, put_string, read_varint, put_key_value, clean, varint_size,
+    write_varint,
 )
+
+
+# Large buffers that are done with wait here for the next batch: fresh pages cost more than the copying.
+cdef enum:
+    SPARES = 4
+    SPARE_BYTES = 4194304
+cdef Buf spares[4]
+cdef int spare_count = 0
+
+
+cdef Buf spare_buf() noexcept:
+    global spare_count
+    cdef Buf b = Buf(NULL, 0, 0)
+    if spare_count:
+        spare_count -= 1
+        b = spares[spare_count]
+        b.size = 0
+    return b
+
+
+cdef void give_back(Buf *b) noexcept:
+    global spare_count
+    if b.data != NULL and spare_count < SPARES and b.capacity <= SPARE_BYTES:
+        spares[spare_count] = b[0]
+        spare_count += 1
+        b.data = NULL
+        b.size = b.capacity = 0
+    else:
+        buf_free(b)
 
 
 cdef bytes taken(Buf *b):
@@ -78,9 +108,45 @@ cdef class ScopeBuffer:
         self.resource_tail = url_field(getattr(resource, "schema_url", ""))
         self.scope_head = scope_field(scope)
         self.scope_tail = url_field(getattr(scope, "schema_url", ""))
+        self.spans = spare_buf()
 
     def __dealloc__(self):
-        buf_free(&self.spans)
+        give_back(&self.spans)
+
+
+cdef size_t scope_size(ScopeBuffer scope, size_t spans) except? 0:
+    return len(scope.scope_head) + spans + len(scope.scope_tail)
+
+
+cdef size_t envelope_size(ScopeBuffer scope, size_t spans) except? 0:
+    """Bytes of one `ResourceSpans` field around spans of one scope."""
+    cdef size_t inner = scope_size(scope, spans)
+    cdef size_t body = len(scope.resource_head) + 1 + varint_size(inner) + inner + len(scope.resource_tail)
+    return 1 + varint_size(body) + body
+
+
+cdef uint8_t *write_part(uint8_t *p, bytes part) except NULL:
+    memcpy(p, PyBytes_AS_STRING(part), PyBytes_GET_SIZE(part))
+    return p + PyBytes_GET_SIZE(part)
+
+
+cdef uint8_t *write_scope(uint8_t *p, ScopeBuffer scope, Buf *spans) except NULL:
+    p[0] = 0x12
+    p = write_varint(p + 1, scope_size(scope, spans.size))
+    p = write_part(p, scope.scope_head)
+    if spans.size:
+        memcpy(p, spans.data, spans.size)
+        p += spans.size
+    return write_part(p, scope.scope_tail)
+
+
+cdef uint8_t *write_envelope(uint8_t *p, ScopeBuffer scope, Buf *spans) except NULL:
+    cdef size_t inner = scope_size(scope, spans.size)
+    p[0] = 0x0A
+    p = write_varint(p + 1, len(scope.resource_head) + 1 + varint_size(inner) + inner + len(scope.resource_tail))
+    p = write_part(p, scope.resource_head)
+    p = write_scope(p, scope, spans)
+    return write_part(p, scope.resource_tail)
 
 
 cdef class Chunk:
@@ -91,7 +157,7 @@ cdef class Chunk:
     cdef ScopeBuffer scope
 
     def __dealloc__(self):
-        buf_free(&self.spans)
+        give_back(&self.spans)
 
 
 cdef class Batch:
@@ -110,31 +176,17 @@ cdef class Batch:
 
     def encode(self):
         """The batch as an ExportTraceServiceRequest."""
-        cdef Buf b = Buf(NULL, 0, 0)
         cdef Chunk chunk
-        cdef size_t outer, inner, guess
-        try:
-            buf_need(&b, self.nbytes + 1024)
-            for chunk in self.chunks:
-                guess = len(chunk.scope.resource_head) + len(chunk.scope.scope_head) + 512
-                buf_need(&b, chunk.spans.size + guess + len(chunk.scope.resource_tail) + len(chunk.scope.scope_tail))
-                put_byte(&b, 0x0A)
-                outer = b.size
-                b.size += 3
-                put_raw(&b, PyBytes_AS_STRING(chunk.scope.resource_head), PyBytes_GET_SIZE(chunk.scope.resource_head))
-                put_byte(&b, 0x12)
-                inner = b.size
-                b.size += 3
-                put_raw(&b, PyBytes_AS_STRING(chunk.scope.scope_head), PyBytes_GET_SIZE(chunk.scope.scope_head))
-                put_raw(&b, chunk.spans.data, chunk.spans.size)
-                put_raw(&b, PyBytes_AS_STRING(chunk.scope.scope_tail), PyBytes_GET_SIZE(chunk.scope.scope_tail))
-                close_length(&b, inner, 3)
-                buf_need(&b, 64 + len(chunk.scope.resource_tail))
-                put_raw(&b, PyBytes_AS_STRING(chunk.scope.resource_tail), PyBytes_GET_SIZE(chunk.scope.resource_tail))
-                close_length(&b, outer, 3)
-            return taken(&b)
-        finally:
-            buf_free(&b)
+        cdef size_t total = 0
+        cdef bytes out
+        cdef uint8_t *p
+        for chunk in self.chunks:
+            total += envelope_size(chunk.scope, chunk.spans.size)
+        out = PyBytes_FromStringAndSize(NULL, total)
+        p = <uint8_t *>PyBytes_AS_STRING(out)
+        for chunk in self.chunks:
+            p = write_envelope(p, chunk.scope, &chunk.spans)
+        return out
 
     def split(self):
         """Two batches of about half the bytes each; [self] when there is only one span."""
@@ -241,7 +293,7 @@ cdef class SpanQueue:
         chunk.scope = scope
         chunk.spans = scope.spans
         chunk.count = scope.count
-        scope.spans = Buf(NULL, 0, 0)
+        scope.spans = spare_buf()
         scope.count = 0
         self._ready.append(chunk)
 

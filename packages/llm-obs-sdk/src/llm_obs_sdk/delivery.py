@@ -92,7 +92,9 @@ class Delivery:
         otel.attach(otel.set_value(otel._SUPPRESS_INSTRUMENTATION_KEY, True))
         signals, interval = self._signals, self._options["flush_interval_s"]
         while not self._over():
-            self._wait(signals, None)
+            # A wait between two attempts may have eaten the signal: what is there counts, not the signal.
+            if not (self._asked > self._finished or self.queue.buffered):
+                self._wait(signals, None)
             if not self._asked > self._finished and not self.queue.full_batches:
                 deadline = time.monotonic() + interval
                 while not (self._over() or self._asked > self._finished or self.queue.full_batches):

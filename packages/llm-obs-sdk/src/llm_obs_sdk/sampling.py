@@ -10,7 +10,7 @@ from llm_obs_core.errors import ConfigError
 __all__ = ["choose", "threshold"]
 
 
-def threshold(rate: float, digits: int = 4) -> int:
+def threshold(rate: float, digits: int = 5) -> int:
     """The 56-bit rejection threshold of a sampling rate.
 
     A trace is kept when the low 56 bits of its id are at least the threshold. As the OpenTelemetry specification
