@@ -28,7 +28,7 @@ cdef dict kinds = {}
 
 cdef int put_attributes(Buf *b, uint8_t tag, object attributes) except -1:
     cdef dict inner
-    if not attributes:
+    if attributes is None:
         return 0
     if PyDict_CheckExact(attributes):
         inner = <dict>attributes
@@ -49,7 +49,7 @@ cdef int put_attributes(Buf *b, uint8_t tag, object attributes) except -1:
 
 
 cdef int put_context_ids(Buf *b, object context) except -1:
-    cdef object trace_id = context.trace_id
+    cdef object trace_id = context[0] if isinstance(context, tuple) else context.trace_id
     buf_need(b, 28)
     put_byte(b, 0x0A)
     put_byte(b, 16)
@@ -80,81 +80,106 @@ cdef int put_time(Buf *b, uint8_t tag, object time) except -1:
     return 0
 
 
+cdef class Known:
+    """What the last spans had in common, by identity: the SDK shares these objects between spans."""
+
+    cdef object types       # the SDK's own span classes, whose fields may be read without their properties
+    cdef object empty_state
+    cdef object status, description
+    cdef uint32_t code
+
+
+cdef Known known = Known()
+
+
 cdef int put_span(Buf *b, object span) except -1:
     """A ReadableSpan as a `ScopeSpans.spans` field."""
     cdef size_t mark, inner
-    cdef object context = span.get_span_context()
-    cdef object parent = span.parent
-    cdef object state, status, kind, number
+    cdef object context, parent, state, status, kind, number, events, links, attributes, start, end, name
+    cdef dict fields
+    if known.types is None:
+        from opentelemetry.sdk import trace as sdk
+
+        known.types = {sdk.ReadableSpan, sdk.Span, sdk._Span}
+    if type(span) in known.types:
+        fields = <dict>span.__dict__
+        context, parent, name, kind = fields["_context"], fields["_parent"], fields["_name"], fields["_kind"]
+        start, end, status = fields["_start_time"], fields["_end_time"], fields["_status"]
+        attributes, events, links = fields["_attributes"], fields["_events"], fields["_links"]
+    else:
+        context, parent, name, kind = span.get_span_context(), span.parent, span.name, span.kind
+        start, end, status = span.start_time, span.end_time, span.status
+        attributes, events, links = span.attributes, span.events, span.links
     buf_need(b, 4)
     put_byte(b, 0x12)
     mark = b.size
     b.size += 2
     put_context_ids(b, context)
     state = context.trace_state
-    if state:
-        put_string(b, 0x1A, ",".join([f"{key}={value}" for key, value in state.items()]))
+    if state is not known.empty_state:
+        if state:
+            put_string(b, 0x1A, ",".join([f"{key}={value}" for key, value in state.items()]))
+        else:
+            known.empty_state = state
     if parent:
         buf_need(b, 10)
         put_byte(b, 0x22)
         put_byte(b, 8)
         put_big64(b, PyLong_AsUnsignedLongLongMask(parent.span_id))
-    put_string(b, 0x2A, span.name)
-    kind = span.kind
+    put_string(b, 0x2A, name)
     number = kinds.get(kind)
     if number is None:
         number = kinds[kind] = kind.value + 1
     buf_need(b, 2)
     put_byte(b, 0x30)
     put_byte(b, number)
-    put_time(b, 0x39, span.start_time)
-    put_time(b, 0x41, span.end_time)
-    put_attributes(b, 0x4A, raw(span, "_attributes", "attributes"))
-    put_count(b, 0x50, span.dropped_attributes)
-    for event in raw(span, "_events", "events") or ():
-        buf_need(b, 2)
-        put_byte(b, 0x5A)
-        inner = b.size
-        b.size += 1
-        put_time(b, 0x09, event.timestamp)
-        put_string(b, 0x12, event.name)
-        put_attributes(b, 0x1A, event.attributes)
-        put_count(b, 0x20, event.dropped_attributes)
-        close_length(b, inner, 1)
-    put_count(b, 0x60, span.dropped_events)
-    for link in raw(span, "_links", "links") or ():
-        buf_need(b, 2)
-        put_byte(b, 0x6A)
-        inner = b.size
-        b.size += 1
-        put_context_ids(b, link.context)
-        put_attributes(b, 0x22, link.attributes)
-        put_count(b, 0x28, link.dropped_attributes)
-        buf_need(b, 1)
-        put_byte(b, 0x35)
-        put_flags(b, link.context)
-        close_length(b, inner, 1)
-    put_count(b, 0x70, span.dropped_links)
-    status = span.status
+    put_time(b, 0x39, start)
+    put_time(b, 0x41, end)
+    put_attributes(b, 0x4A, attributes)
+    put_count(b, 0x50, getattr(attributes, "dropped", 0) if type(span) in known.types else span.dropped_attributes)
+    if events:
+        for event in events:
+            buf_need(b, 2)
+            put_byte(b, 0x5A)
+            inner = b.size
+            b.size += 1
+            put_time(b, 0x09, event.timestamp)
+            put_string(b, 0x12, event.name)
+            put_attributes(b, 0x1A, event.attributes)
+            put_count(b, 0x20, event.dropped_attributes)
+            close_length(b, inner, 1)
+    put_count(b, 0x60, getattr(events, "dropped", 0) if type(span) in known.types else span.dropped_events)
+    if links:
+        for link in links:
+            buf_need(b, 2)
+            put_byte(b, 0x6A)
+            inner = b.size
+            b.size += 1
+            put_context_ids(b, link.context)
+            put_attributes(b, 0x22, link.attributes)
+            put_count(b, 0x28, link.dropped_attributes)
+            buf_need(b, 1)
+            put_byte(b, 0x35)
+            put_flags(b, link.context)
+            close_length(b, inner, 1)
+    put_count(b, 0x70, getattr(links, "dropped", 0) if type(span) in known.types else span.dropped_links)
     if status is not None:
+        if status is not known.status:
+            known.code = status.status_code.value
+            known.description = status.description
+            known.status = status
         buf_need(b, 2)
         put_byte(b, 0x7A)
         inner = b.size
         b.size += 1
-        put_string(b, 0x12, status.description)
-        put_count(b, 0x18, status.status_code.value)
+        put_string(b, 0x12, known.description)
+        put_count(b, 0x18, known.code)
         close_length(b, inner, 1)
     buf_need(b, 2)
     put_byte(b, 0x85)
     put_byte(b, 0x01)
     put_flags(b, parent)
     return close_length(b, mark, 2)
-
-
-cdef object raw(object span, str private, str public):
-    """The container behind a property that would copy or wrap it."""
-    found = getattr(span, private, None)
-    return found if found is not None else getattr(span, public)
 
 
 cdef class SpanEncoder:
