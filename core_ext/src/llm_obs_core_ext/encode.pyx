@@ -49,7 +49,11 @@ cdef int put_attributes(Buf *b, uint8_t tag, object attributes) except -1:
 
 
 cdef int put_context_ids(Buf *b, object context) except -1:
-    cdef object trace_id = context[0] if isinstance(context, tuple) else context.trace_id
+    cdef object trace_id, span_id
+    if isinstance(context, tuple):  # SpanContext: its fields without their properties
+        trace_id, span_id = (<tuple>context)[0], (<tuple>context)[1]
+    else:
+        trace_id, span_id = context.trace_id, context.span_id
     buf_need(b, 28)
     put_byte(b, 0x0A)
     put_byte(b, 16)
@@ -57,7 +61,7 @@ cdef int put_context_ids(Buf *b, object context) except -1:
     put_big64(b, PyLong_AsUnsignedLongLongMask(trace_id))
     put_byte(b, 0x12)
     put_byte(b, 8)
-    put_big64(b, PyLong_AsUnsignedLongLongMask(context.span_id))
+    put_big64(b, PyLong_AsUnsignedLongLongMask(span_id))
     return 0
 
 
@@ -80,6 +84,13 @@ cdef int put_time(Buf *b, uint8_t tag, object time) except -1:
     return 0
 
 
+cdef uint32_t dropped_of(object container) except? 0xFFFFFFFF:
+    """`dropped` of a BoundedAttributes or BoundedList; plain containers have none."""
+    if PyDict_CheckExact(container) or isinstance(container, (tuple, list)):
+        return 0
+    return getattr(container, "dropped", 0)
+
+
 cdef class Known:
     """What the last spans had in common, by identity: the SDK shares these objects between spans."""
 
@@ -97,6 +108,7 @@ cdef int put_span(Buf *b, object span) except -1:
     cdef size_t mark, inner
     cdef object context, parent, state, status, kind, number, events, links, attributes, start, end, name
     cdef dict fields
+    cdef uint32_t dropped_attributes, dropped_events, dropped_links
     if known.types is None:
         from opentelemetry.sdk import trace as sdk
 
@@ -106,7 +118,15 @@ cdef int put_span(Buf *b, object span) except -1:
         context, parent, name, kind = fields["_context"], fields["_parent"], fields["_name"], fields["_kind"]
         start, end, status = fields["_start_time"], fields["_end_time"], fields["_status"]
         attributes, events, links = fields["_attributes"], fields["_events"], fields["_links"]
+        dropped_attributes = dropped_of(attributes)
+        dropped_events = dropped_of(events)
+        dropped_links = dropped_of(links)
+        events = getattr(events, "_dq", events)  # BoundedList
+        links = getattr(links, "_dq", links)
     else:
+        dropped_attributes, dropped_events, dropped_links = (
+            span.dropped_attributes, span.dropped_events, span.dropped_links
+        )
         context, parent, name, kind = span.get_span_context(), span.parent, span.name, span.kind
         start, end, status = span.start_time, span.end_time, span.status
         attributes, events, links = span.attributes, span.events, span.links
@@ -115,7 +135,7 @@ cdef int put_span(Buf *b, object span) except -1:
     mark = b.size
     b.size += 2
     put_context_ids(b, context)
-    state = context.trace_state
+    state = (<tuple>context)[4] if isinstance(context, tuple) else context.trace_state
     if state is not known.empty_state:
         if state:
             put_string(b, 0x1A, ",".join([f"{key}={value}" for key, value in state.items()]))
@@ -136,7 +156,7 @@ cdef int put_span(Buf *b, object span) except -1:
     put_time(b, 0x39, start)
     put_time(b, 0x41, end)
     put_attributes(b, 0x4A, attributes)
-    put_count(b, 0x50, getattr(attributes, "dropped", 0) if type(span) in known.types else span.dropped_attributes)
+    put_count(b, 0x50, dropped_attributes)
     if events:
         for event in events:
             buf_need(b, 2)
@@ -148,7 +168,7 @@ cdef int put_span(Buf *b, object span) except -1:
             put_attributes(b, 0x1A, event.attributes)
             put_count(b, 0x20, event.dropped_attributes)
             close_length(b, inner, 1)
-    put_count(b, 0x60, getattr(events, "dropped", 0) if type(span) in known.types else span.dropped_events)
+    put_count(b, 0x60, dropped_events)
     if links:
         for link in links:
             buf_need(b, 2)
@@ -162,7 +182,7 @@ cdef int put_span(Buf *b, object span) except -1:
             put_byte(b, 0x35)
             put_flags(b, link.context)
             close_length(b, inner, 1)
-    put_count(b, 0x70, getattr(links, "dropped", 0) if type(span) in known.types else span.dropped_links)
+    put_count(b, 0x70, dropped_links)
     if status is not None:
         if status is not known.status:
             known.code = status.status_code.value
@@ -250,8 +270,10 @@ def encode_spans(spans):
     cdef bytes out
     cdef uint8_t *p
     for span in spans:
-        resource = span.resource
-        scope = span.instrumentation_scope or None
+        if known.types is not None and type(span) in known.types:
+            resource, scope = span._resource, span._instrumentation_scope or None
+        else:
+            resource, scope = span.resource, span.instrumentation_scope or None
         if group is None or resource is not last_resource or scope is not last_scope:
             scopes = resources.get(resource)
             if scopes is None:
