@@ -1,1 +1,44 @@
-"""Observability for applications that call large language models: the facade, the `llm-obs` command, every extra."""
+"""Observability for applications that call large language models: the SDK's names, loaded when they are used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from llm_obs_sdk import (
+        Client,
+        FlushResult,
+        Recorder,
+        context,
+        current,
+        extract,
+        flush,
+        init,
+        inject,
+        observe,
+        shutdown,
+        span,
+    )
+
+__all__ = [
+    "Client",
+    "FlushResult",
+    "Recorder",
+    "context",
+    "current",
+    "extract",
+    "flush",
+    "init",
+    "inject",
+    "observe",
+    "shutdown",
+    "span",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import llm_obs_sdk
+
+    return getattr(llm_obs_sdk, name)

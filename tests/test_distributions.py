@@ -1,0 +1,59 @@
+"""The workspace agrees with itself: folders, versions, the architecture page."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from llm_obs.cli import COMMANDS
+from llm_obs_core import hookspecs, plugins
+
+ROOT = Path(__file__).parents[1]
+FOLDERS = [ROOT / "core_ext", *sorted(path for path in (ROOT / "packages").iterdir() if (path / "pyproject.toml").exists())]
+
+
+def project(folder: Path) -> dict[str, Any]:
+    return tomllib.loads((folder / "pyproject.toml").read_text())
+
+
+def test_one_version_everywhere() -> None:
+    version = project(ROOT)["project"]["version"]
+    for folder in FOLDERS:
+        data = project(folder)["project"]
+        assert data["version"] == version
+        extras = [item for items in data.get("optional-dependencies", {}).values() for item in items]
+        for need in [*data["dependencies"], *extras]:
+            if need.startswith("llm-obs"):
+                assert need.endswith(f"=={version}"), (folder.name, need)
+
+
+def test_every_distribution_is_a_source_of_the_workspace() -> None:
+    names = {project(folder)["project"]["name"] for folder in FOLDERS}
+    assert set(project(ROOT)["tool"]["uv"]["sources"]) == names
+    for folder in FOLDERS[1:]:
+        assert project(folder)["project"]["name"] == folder.name
+        assert (folder / "src" / folder.name.replace("-", "_") / "py.typed").exists()
+
+
+def test_every_readme_has_the_shape_of_the_house() -> None:
+    for folder in FOLDERS:
+        heads = re.findall(r"^## (.+)$", (folder / "README.md").read_text(), re.MULTILINE)
+        assert {"Use", "Settings", "Limits"} <= set(heads), folder.name
+
+
+def test_the_architecture_page_names_what_there_is() -> None:
+    page = (ROOT / "ARCHITECTURE.md").read_text()
+    for folder in FOLDERS:
+        assert f"`{folder.relative_to(ROOT)}/`" in page
+    assert set(re.findall(r"`llm-obs (\w+)`", page)) == set(COMMANDS)
+    hooks = {name for name in vars(hookspecs) if name.startswith("register_")}
+    assert set(re.findall(r"`(register_\w+)`", page)) == hooks == {f"register_{role}s" for role in plugins.ROLES}
+
+
+def test_no_module_is_larger_than_the_house_allows() -> None:
+    sizes = {path: len(path.read_text().splitlines()) for folder in FOLDERS for path in (folder / "src").rglob("*.py*")}
+    sizes = {path: size for path, size in sizes.items() if path.suffix in (".py", ".pyx")}
+    assert [path.name for path, size in sizes.items() if size > 600] == []
+    assert sorted(sizes.values())[len(sizes) // 2] <= 150
