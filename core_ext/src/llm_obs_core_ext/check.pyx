@@ -2,7 +2,6 @@
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport realloc
-from libc.string cimport memcmp
 
 from llm_obs_core_ext.batch cimport *
 from llm_obs_core_ext.wire cimport *
@@ -22,7 +21,7 @@ cdef inline uint16_t find_key(const Scan* s, const uint8_t* key, uint32_t length
     while key_id:
         if s.key_hashes[key_id] == key_hash:
             start = s.key_starts[key_id]
-            if s.key_starts[key_id + 1] - start == length and memcmp(s.key_blob + start, key, length) == 0:
+            if s.key_starts[key_id + 1] - start == length and same_bytes(s.key_blob + start, key, length):
                 return key_id
         slot = (slot + 1) & s.key_mask
         key_id = s.key_slots[slot]
@@ -183,7 +182,7 @@ cdef int read_attr(Scan* s, uint32_t at, uint32_t end, int depth, Attr* out) noe
     # A KeyValue payload. Flags as `check`; entry_at and entry_end are the caller's.
     cdef const uint8_t* p = s.base + at
     cdef uint32_t size = end - at
-    cdef uint32_t pos, value_size
+    cdef uint32_t pos, value_size, value_at
     cdef int flags = CANONICAL
     cdef Field f
     cdef int kind, result, fault
@@ -211,6 +210,21 @@ cdef int read_attr(Scan* s, uint32_t at, uint32_t end, int depth, Attr* out) noe
             out.key_id = find_key(s, p + 2, out.key_length, out.key_hash)
             if out.key_id == KEY_UNKNOWN and not utf8_valid(p + 2, out.key_length):
                 flags |= BAD_UTF8
+            value_at = pos + 2
+            if value_size > 2 and s.base[pos] == 0x0A:
+                # The common value: a string whose length takes one or two bytes and that fills the rest.
+                value_size = s.base[pos + 1]
+                if value_size >= 0x80:
+                    value_size = (value_size & 0x7F) | <uint32_t> s.base[pos + 2] << 7
+                    value_at = pos + 3 if 0x80 <= value_size < 0x4000 else end + 1
+                if value_size == end - value_at:
+                    out.type = VALUE_STRING
+                    out.value.text.at = value_at
+                    out.value.text.length = value_size
+                    if not utf8_valid(s.base + value_at, value_size):
+                        flags |= BAD_UTF8
+                    out.flags = CANONICAL | HAS_VALUE
+                    return flags
             result = read_value(s, pos, end, depth - 1, out)
             if result < 0:
                 return -1
@@ -272,7 +286,7 @@ cdef int check_deep(Scan* s, uint32_t at, uint32_t end, int depth, Attr* out) no
 cdef bint same_key(const uint8_t* base, const Attr* a, const Attr* b) noexcept nogil:
     if a.key_hash != b.key_hash or a.key_length != b.key_length:
         return False
-    return memcmp(base + a.key_at, base + b.key_at, a.key_length) == 0
+    return same_bytes(base + a.key_at, base + b.key_at, a.key_length)
 
 
 cdef int add_attr(Scan* s, const Field* f, size_t first, uint64_t* bloom, uint32_t* dropped, int depth) noexcept nogil:

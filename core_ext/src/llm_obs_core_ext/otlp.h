@@ -120,6 +120,19 @@ static inline int utf8_valid(const uint8_t *p, size_t n) {
     return 1;
 }
 
+/* Keys are short: cheaper than a call of memcmp. */
+static inline int same_bytes(const uint8_t *a, const uint8_t *b, uint32_t n) {
+    uint32_t i;
+    if (n >= 8) {
+        for (i = 0; i + 8 <= n; i += 8)
+            if (load64(a + i) != load64(b + i)) return 0;
+        return load64(a + n - 8) == load64(b + n - 8);
+    }
+    for (i = 0; i < n; i++)
+        if (a[i] != b[i]) return 0;
+    return 1;
+}
+
 /* Independent multiplications, so that a long key costs little more than a short one. */
 static inline uint32_t otlp_hash(const uint8_t *p, uint32_t n) {
     static const uint64_t K[4] = {0x9e3779b97f4a7c15ULL, 0xbf58476d1ce4e5b9ULL, 0x94d049bb133111ebULL,

@@ -53,6 +53,7 @@ cdef int scan_span(Scan* s, uint32_t at, uint32_t end, int depth) noexcept nogil
     cdef uint32_t last = 0
     cdef uint32_t seen = 0
     cdef uint32_t excess = 0
+    cdef uint32_t size
     cdef uint64_t bloom = 0
     cdef uint64_t text
     cdef size_t first = s.attr_count
@@ -70,6 +71,25 @@ cdef int scan_span(Scan* s, uint32_t at, uint32_t end, int depth) noexcept nogil
     row.length = end - at
     row.attrs = <uint32_t> first
     while pos < end:
+        if s.base[pos] == 0x4A and end - pos > 3:
+            # The common form of an attribute: tag, and a length of one or two bytes.
+            f.tag_at = pos
+            f.at = pos + 2
+            size = s.base[pos + 1]
+            if size >= 0x80:
+                size = (size & 0x7F) | <uint32_t> s.base[pos + 2] << 7
+                f.at = pos + 3 if size < 0x4000 and size >= 0x80 else NOWHERE
+            if f.at < end and size <= end - f.at:
+                f.minimal = 1
+                f.end = f.at + size
+                flags = add_attr(s, &f, first, &bloom, &excess, depth - 1)
+                if flags < 0:
+                    return -1
+                bad |= flags & BAD_UTF8
+                canonical &= flags if last <= 9 else 0
+                last = 9
+                pos = f.end
+                continue
         fault = next_field(s.base, pos, end, depth, &f)
         if fault:
             return fail(s, fault, f.tag_at)

@@ -12,6 +12,7 @@ cdef extern from "otlp.h" nogil:
     int otlp_child(int message, uint32_t number)                # the M_… of a message field
     bint utf8_valid(const uint8_t* text, size_t length)
     uint32_t otlp_hash(const uint8_t* text, uint32_t length)
+    bint same_bytes(const uint8_t* a, const uint8_t* b, uint32_t length)
     uint64_t load64(const uint8_t* p)
     uint32_t load32(const uint8_t* p)
 
