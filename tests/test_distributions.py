@@ -11,7 +11,10 @@ from llm_obs.cli import COMMANDS
 from llm_obs_core import hookspecs, plugins
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = [ROOT / "core_ext", *sorted(path for path in (ROOT / "packages").iterdir() if (path / "pyproject.toml").exists())]
+FOLDERS = [
+    ROOT / "core_ext",
+    *sorted(path for path in (ROOT / "packages").iterdir() if (path / "pyproject.toml").exists()),
+]
 
 
 def project(folder: Path) -> dict[str, Any]:

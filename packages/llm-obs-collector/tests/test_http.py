@@ -215,6 +215,25 @@ async def test_a_taken_port_names_key_and_repair() -> None:
             await second.start(Remembering())
 
 
+@pytest.mark.parametrize("frames", [1, 2])
+@pytest.mark.parametrize("encoding", ["gzip", "zstd"])
+def test_a_body_cut_anywhere_is_refused(encoding: str, frames: int) -> None:
+    from llm_obs_collector.receivers.decode import decode
+
+    def compress(data: bytes) -> bytes:
+        if encoding == "gzip":
+            return gzip.compress(data)
+        streaming = zstandard.ZstdCompressor().compressobj()  # declares no size
+        return streaming.compress(data) + streaming.flush()
+
+    one = compress(bytes(range(256)) * 40)
+    body = one * frames
+    assert decode(encoding, body, 1 << 20) == bytes(range(256)) * 40 * frames
+    for cut in range(len(one) * (frames - 1) + 1, len(body)):
+        with pytest.raises(WireError):
+            decode(encoding, body[:cut], 1 << 20)
+
+
 def test_zlib_is_not_gzip() -> None:
     from llm_obs_collector.receivers.decode import decode
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from pathlib import Path
@@ -33,6 +34,7 @@ SECRETS = {
     "slack_token": "xoxb-123456789012-abcdefABCDEF",
     "jwt": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJlMTIz",
     "private_key": "-----BEGIN RSA PRIVATE KEY-----\nMIIB\n-----END RSA PRIVATE KEY-----",
+    "url_password": "postgres://u:pa55word@db",
     "ipv4": "203.0.113.77",
     "mac_address": "00:1B:44:11:3A:B7",
 }
@@ -110,6 +112,36 @@ def test_a_secret_at_the_border_of_a_text_is_found_whatever_stands_beside_it() -
     for length in range(1, 130):  # the length byte before a text may be a letter or a digit
         secret = "sk-" + "a" * (20 + length)
         assert secret.encode() not in stored(request(secret))
+
+
+ESCAPED = {
+    "us_ssn": r"\n536-22-1234",
+    "aws_access_key": r"\nAKIAIOSFODNN7EXAMPLE",
+    "api_key": r"\\nsk-proj-" + "Ab1_" * 8,
+    "credit_card": r"\t4111111111111111",
+    "email": r"alice\u0040example.com",
+    "url_password": r"postgres:\/\/u:pa55word@db",
+    "aws_secret_key": 'aws_secret_access_key = "' + "aB3/" * 10 + '"',
+    "basic_credentials": "Basic dTpwYXNzd2Q=",
+    "private_key": r"-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC",
+    "bearer_token": "Authorization: Bearer abcdef0123456789",
+}
+
+
+@pytest.mark.parametrize(("name", "text"), ESCAPED.items())
+@pytest.mark.parametrize("depth", [0, 1, 2])
+def test_json_escapes_hide_nothing_and_stay_sound(name: str, text: str, depth: int) -> None:
+    for _ in range(depth):
+        text = json.dumps(text)[1:-1]
+    payload = stored(request(f"x {text} bob@example.com"))
+    assert f"[REDACTED:{name}]".encode() in payload
+    assert name == "private_key" or b"[REDACTED:email]" in payload  # a key without its end takes words with it
+
+
+def test_a_redacted_document_is_still_json() -> None:
+    document = json.dumps([{"content": "hello\nbob@example.com\tand 'sk-" + "a" * 30 + '\'"x"'}])
+    span = next(scan(stored(request(document))).spans())
+    assert json.loads(str(span.attributes["k0"]))[0]["content"].startswith("hello\n[REDACTED:email]\tand")
 
 
 def test_pseudonyms_are_equal_for_equal_values_and_need_a_key() -> None:

@@ -19,6 +19,7 @@ from llm_obs_core.interfaces import ScrubRules
 from llm_obs_core_ext.batch import SpanBatch
 from llm_obs_core_ext.emit import Edits
 
+from llm_obs_collector.scrub.escapes import Decoded, hiding, neutral
 from llm_obs_collector.scrub.patterns import BUILTIN, Pattern
 
 __all__ = ["Scanner", "Scrubbed"]
@@ -93,13 +94,31 @@ class Scanner:
     def _hits(self, texts: _Joined, counts: dict[str, int]) -> tuple[list[tuple[int, int]], list[bytes]]:
         found: list[tuple[int, int, bytes]] = []
         for number in sorted(self._any.Match(texts.joined) or ()):
-            name, compiled, pattern, rule = self._patterns[number]
-            for start, end, value in texts.matches(compiled):
-                if pattern.check is None or pattern.check(value):
-                    found.append((start, end, _word(name, value, rule)))
-                    counts[name] = counts.get(name, 0) + 1
+            for start, end, value in texts.matches(self._patterns[number][1]):
+                self._take(number, start, end, value, found, counts)
+        for begin, decoded in texts.decoded():
+            for number in sorted(self._any.Match(decoded.text) or ()):
+                for match in self._patterns[number][1].finditer(decoded.text):
+                    start, end = _part(match)
+                    first, last = decoded.source(start, end)
+                    self._take(number, begin + first, begin + last, decoded.text[start:end], found, counts)
         found.sort()
         return [(start, end) for start, end, _ in found], [word for _, _, word in found]
+
+    def _take(
+        self,
+        number: int,
+        start: int,
+        end: int,
+        value: bytes,
+        found: list[tuple[int, int, bytes]],
+        counts: dict[str, int],
+    ) -> None:
+        name, _, pattern, rule = self._patterns[number]
+        sound = len(value) if pattern.check is None else pattern.check(value)
+        if sound:
+            found.append((start, end - (len(value) - sound), _word(name, value[:sound], rule)))
+            counts[name] = counts.get(name, 0) + 1
 
 
 class _Joined:
@@ -109,7 +128,7 @@ class _Joined:
         self._data = data
         self._starts = starts
         self._ends = ends
-        self.joined = b"\n".join(map(data.__getitem__, map(slice, starts, ends)))
+        self.joined = neutral(b"\n".join(map(data.__getitem__, map(slice, starts, ends))))
         lengths = map(operator.sub, ends, starts)
         self._places = list(accumulate(map((1).__add__, lengths), initial=0))
 
@@ -129,8 +148,14 @@ class _Joined:
             if text not in alone:
                 yield self._found(text, start, end)
         for text in sorted(alone):
-            for match in compiled.finditer(self._data[self._starts[text] : self._ends[text]]):
+            for match in compiled.finditer(neutral(self._data[self._starts[text] : self._ends[text]])):
                 yield self._found(text, *_part(match))
+
+    def decoded(self) -> Iterator[tuple[int, Decoded]]:
+        """Texts in which escapes hide characters, decoded, with their place in the buffer."""
+        for text in sorted({bisect_right(self._places, at) - 1 for at in hiding(self.joined)}):
+            begin = self._starts[text]
+            yield begin, Decoded(self._data[begin : self._ends[text]])
 
     def _found(self, text: int, start: int, end: int) -> tuple[int, int, bytes]:
         begin = self._starts[text]

@@ -15,7 +15,6 @@ from llm_obs_core.config.settings import (
     Receiver,
     Scrub,
     Server,
-    Telemetry,
 )
 
 __all__ = [
@@ -30,7 +29,6 @@ __all__ = [
     "Receiver",
     "Scrub",
     "Server",
-    "Telemetry",
     "keys",
     "load",
 ]

@@ -18,7 +18,6 @@ __all__ = [
     "Receiver",
     "Scrub",
     "Server",
-    "Telemetry",
 ]
 
 Listen = Annotated[str, Meta(pattern=r"^(\[[0-9a-fA-F:]+\]|[^:\s]+):[0-9]{1,5}$")]
@@ -35,7 +34,6 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     writer: Annotated[
         str, Meta(description="Name of this collector in log positions.", pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
     ] = "local"
-    stop_timeout_s: Annotated[Seconds, Meta(description="Longest time a stop may take, seconds.")] = 30.0
 
 
 class HttpReceiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -122,15 +120,6 @@ class Pricing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = ()
 
 
-class Telemetry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What llm-obs says of itself."""
-
-    log_level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="Least severe line shown.")] = (
-        "info"
-    )
-    log_format: Annotated[Literal["console", "json"], Meta(description="Form of log lines.")] = "console"
-
-
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole configuration."""
 
@@ -140,4 +129,3 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     log: LogSettings = LogSettings()
     pricing: Pricing = Pricing()
     scrub: Scrub = Scrub()
-    telemetry: Telemetry = Telemetry()
