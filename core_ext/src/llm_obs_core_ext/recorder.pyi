@@ -1,3 +1,4 @@
+from abc import ABCMeta
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +10,7 @@ from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status
 class Limits:
     def __init__(self, limits: SpanLimits) -> None: ...
 
-class RecordedSpan(Span):
+class RecordedSpan(Span, metaclass=ABCMeta):
     @property
     def context(self) -> SpanContext: ...
     @property
