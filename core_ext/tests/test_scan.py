@@ -34,3 +34,16 @@ def test_a_cut_request_names_the_byte() -> None:
     with pytest.raises(WireError) as caught:
         scan(body[:-1])
     assert 0 < caught.value.offset <= len(body)
+
+
+@pytest.mark.parametrize("odd", ["é", "漢", "😀"])
+def test_text_of_any_length_with_one_wide_character_anywhere(odd: str) -> None:
+    message = request(1)
+    for size in range(70):
+        message.resource_spans[0].scope_spans[0].spans[0].name = (
+            "a" * (size // 2) + odd + "b" * (size - size // 2) + odd
+        )
+        good = message.SerializeToString()
+        assert len(scan(good)) == 1
+        bad = good.replace(odd.encode(), b"\xff" * len(odd.encode()), 1)
+        assert [rejection.reason for rejection in scan(bad).rejected] == ["invalid_utf8"]

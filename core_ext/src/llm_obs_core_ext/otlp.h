@@ -86,8 +86,9 @@ static int utf8_valid_slow(const uint8_t *p, size_t n) {
     while (i < n) {
         uint8_t c = p[i];
         if (c < 0x80) {
-            i++;
-            if (n - i >= 8 && !(load64(p + i) & 0x8080808080808080ULL)) i += ascii_prefix(p + i, n - i);
+            /* Jump to the first byte of the next eight that is not ASCII, or over long runs. */
+            uint64_t high = n - i >= 8 ? load64(p + i) & 0x8080808080808080ULL : 0x80 << 8;
+            i += high ? (size_t)__builtin_ctzll(high) >> 3 : 8 + ascii_prefix(p + i + 8, n - i - 8);
         } else if (c < 0xc2) {
             return 0;
         } else if (c < 0xe0) {
