@@ -1,7 +1,7 @@
 """`nox -s bench`: runs every gate's module, prints the table, fails below an enforced gate.
 
-A figure is the least of many rounds; a ratio is made of two figures of the same run. The calibration loop beside them says
-how quick the machine was while they were taken.
+A figure is the least of many rounds; a ratio is made of two figures of the same run. The calibration loop beside them
+says how quick the machine was while they were taken.
 """
 
 from __future__ import annotations

@@ -99,3 +99,6 @@ cdef inline int close_length(Buf *b, size_t mark, size_t reserved) except -1:
         b.size = mark + width + body
     write_varint(b.data + mark, body)
     return 0
+cdef object read_event(bytes message)
+cdef int put_bytes(Buf *b, uint8_t tag, bytes message) except -1
+cdef int put_flags(Buf *b, uint8_t tag, bint remote) except -1

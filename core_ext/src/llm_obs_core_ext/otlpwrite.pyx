@@ -357,3 +357,47 @@ cdef object read_key_value(const uint8_t *p, const uint8_t *end):
     p += n + 1
     n = read_varint(&p)
     return key, read_value(p, p + n)
+
+
+cdef object read_event(bytes message):
+    cdef const uint8_t *p = <const uint8_t *>PyBytes_AS_STRING(message)
+    cdef const uint8_t *end = p + PyBytes_GET_SIZE(message)
+    cdef uint8_t tag
+    cdef uint64_t n
+    cdef uint64_t time = 0
+    name = ""
+    attributes = {}
+    while p < end:
+        tag = p[0]
+        p += 1
+        if tag == 0x09:
+            memcpy(&time, p, 8)
+            p += 8
+            continue
+        n = read_varint(&p)
+        if tag == 0x20:
+            continue
+        if tag == 0x12:
+            name = p[:n].decode()
+        else:
+            key, value = read_key_value(p, p + n)
+            attributes[key] = value
+        p += n
+    return name, attributes, time
+
+
+cdef int put_bytes(Buf *b, uint8_t tag, bytes message) except -1:
+    buf_need(b, PyBytes_GET_SIZE(message) + 12)
+    put_byte(b, tag)
+    put_varint(b, PyBytes_GET_SIZE(message))
+    put_raw(b, PyBytes_AS_STRING(message), PyBytes_GET_SIZE(message))
+    return 0
+
+
+cdef int put_flags(Buf *b, uint8_t tag, bint remote) except -1:
+    """SpanFlags: whether the context is remote is known (0x100), and whether it is (0x200)."""
+    cdef uint32_t flags = 0x300 if remote else 0x100
+    buf_need(b, 5)
+    put_byte(b, tag)
+    put_raw(b, &flags, 4)
+    return 0

@@ -22,7 +22,8 @@ from opentelemetry import trace as api
 
 from llm_obs_core_ext.otlpwrite cimport (
     Buf, buf_free, buf_need, clean, clean_key, close_length, put_big64, put_byte, put_count, put_fixed64, put_key_value,
-    put_mapping, put_raw, put_string, put_varint, read_key_value, read_varint, varint_size,
+    put_bytes, put_flags, put_mapping, put_raw, put_string, put_varint, read_event, read_key_value, read_varint,
+    varint_size,
 )
 from llm_obs_core_ext.spanqueue cimport ScopeBuffer
 
@@ -593,50 +594,6 @@ cdef class RecordedSpan:
 
     def __repr__(self):
         return f'{type(self).__name__}(name="{self._name}", context={self.get_span_context()})'
-
-
-cdef object read_event(bytes message):
-    cdef const uint8_t *p = <const uint8_t *>PyBytes_AS_STRING(message)
-    cdef const uint8_t *end = p + PyBytes_GET_SIZE(message)
-    cdef uint8_t tag
-    cdef uint64_t n
-    cdef uint64_t time = 0
-    name = ""
-    attributes = {}
-    while p < end:
-        tag = p[0]
-        p += 1
-        if tag == 0x09:
-            memcpy(&time, p, 8)
-            p += 8
-            continue
-        n = read_varint(&p)
-        if tag == 0x20:
-            continue
-        if tag == 0x12:
-            name = p[:n].decode()
-        else:
-            key, value = read_key_value(p, p + n)
-            attributes[key] = value
-        p += n
-    return name, attributes, time
-
-
-cdef int put_bytes(Buf *b, uint8_t tag, bytes message) except -1:
-    buf_need(b, PyBytes_GET_SIZE(message) + 12)
-    put_byte(b, tag)
-    put_varint(b, PyBytes_GET_SIZE(message))
-    put_raw(b, PyBytes_AS_STRING(message), PyBytes_GET_SIZE(message))
-    return 0
-
-
-cdef int put_flags(Buf *b, uint8_t tag, bint remote) except -1:
-    """SpanFlags: whether the context is remote is known (0x100), and whether it is (0x200)."""
-    cdef uint32_t flags = 0x300 if remote else 0x100
-    buf_need(b, 5)
-    put_byte(b, tag)
-    put_raw(b, &flags, 4)
-    return 0
 
 
 api.Span.register(RecordedSpan)
