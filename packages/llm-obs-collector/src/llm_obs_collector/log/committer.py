@@ -116,9 +116,9 @@ class Committer(threading.Thread):
         started = time.perf_counter()
         first = self._next
         try:
-            buffers: list[bytes] = []
-            for place, item in enumerate(group):
-                buffers += pack(item.record, first + place, self._codec)
+            buffers, group = self._pack(group, first)
+            if not group:
+                return
             nbytes = sum(map(len, buffers))
             if self._fd >= 0 and self._size + nbytes > self._segment_bytes:
                 self._seal()
@@ -134,6 +134,19 @@ class Committer(threading.Thread):
         self.active = self.active._replace(last=self._next - 1, size_bytes=self._size)
         done = Group(self._next - 1, nbytes, time.perf_counter() - started)
         self._resolve(group, None, first, done)
+
+    def _pack(self, group: list[Waiting], first: int) -> tuple[list[bytes], list[Waiting]]:
+        """The buffers of those records that fit the format; the senders of others are told, their neighbours go on."""
+        buffers: list[bytes] = []
+        sound: list[Waiting] = []
+        for item in group:
+            try:
+                buffers += pack(item.record, first + len(sound), self._codec)
+            except Exception as error:
+                self._resolve([item], error)
+            else:
+                sound.append(item)
+        return buffers, sound
 
     def _begin(self, first: int) -> None:
         self._fd, path = self._directory.create(first)

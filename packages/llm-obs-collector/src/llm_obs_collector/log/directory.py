@@ -45,11 +45,14 @@ class LogDirectory:
         Raises:
             StoreError: Another process has the log, or the folder cannot be written.
         """
+        home = self.home.absolute()
+        missing = [folder.parent for folder in (home, *home.parents) if not folder.exists()]
         try:
             for folder in (self.home, self.path, self.cursors):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = os.open(self.home / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-            sync_directory(self.home)
+            for folder in {home, home.parent, *missing}:
+                sync_directory(folder)
         except OSError as error:
             raise StoreError(
                 "a folder that can be written",

@@ -66,6 +66,14 @@ class FileLog:
         self._directory.open()
         try:
             found = await asyncio.to_thread(recover, self._directory, self._settings.dedup_window_s)
+        except OSError as error:
+            self._directory.close()
+            raise StoreError(
+                "a log that can be read and repaired",
+                got=error.strerror or str(error),
+                where=str(self._directory.path),
+                fix="free space on its disk and correct its owner and mode, then start again; nothing was removed",
+            ) from None
         except BaseException:
             self._directory.close()
             raise

@@ -35,6 +35,7 @@ def read_some(segment: Segment, offset: int, after: int, nbytes: int) -> Batch:
     """
     records: list[tuple[int, LogRecord]] = []
     damaged = 0
+    last = after if offset else segment.first - 1
     with segment.path.open("rb", buffering=0) as file:
         while offset < segment.size_bytes and not records:
             want = min(nbytes, segment.size_bytes - offset)
@@ -48,20 +49,20 @@ def read_some(segment: Segment, offset: int, after: int, nbytes: int) -> Batch:
                     damaged += 1
                 elif header.sequence > after:
                     records.append((header.sequence, unpack(data, header)))
-                at = header.end
+                at, last = header.end, header.sequence
             offset += at
             if at == 0 and want < segment.size_bytes - offset:
                 nbytes *= 4  # a record larger than one read, or damage: look at more of it
             elif at == 0:
-                more, damage = _past_damage(data, after)
+                more, damage = _past_damage(data, after, last, segment.last)
                 return Batch(records + more, segment.size_bytes, damaged + damage)
     return Batch(records, offset, damaged)
 
 
-def _past_damage(data: memoryview, after: int) -> tuple[list[tuple[int, LogRecord]], int]:
+def _past_damage(data: memoryview, after: int, last: int, newest: int) -> tuple[list[tuple[int, LogRecord]], int]:
     records: list[tuple[int, LogRecord]] = []
     damaged = 0
-    for item in scan(data):
+    for item in scan(data, after=min(last, newest), below=newest + 1):
         if isinstance(item, Damage):
             damaged += 1
         elif item.sequence > after:

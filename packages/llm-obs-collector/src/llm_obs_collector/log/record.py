@@ -130,7 +130,10 @@ def read_header(data: memoryview, offset: int) -> Header | None:
             where=f"byte {offset}",
             fix="start the version of llm-obs that wrote this log, or give this one another server.data_dir",
         )
-    tenant = bytes(data[offset + _FIXED.size : offset + _FIXED.size + tenant_bytes]).decode()
+    try:
+        tenant = bytes(data[offset + _FIXED.size : offset + _FIXED.size + tenant_bytes]).decode()
+    except UnicodeDecodeError:
+        return None
     return Header(
         offset,
         body,

@@ -52,7 +52,7 @@ def recover(directory: LogDirectory, dedup_window_s: float) -> Recovered:
     for place, (first, path) in enumerate(files):
         newest = place == len(files) - 1
         below = None if newest else files[place + 1][0]
-        found, damage, size = _read(path, whole=newest, below=below)
+        found, damage, size = _read(path, first, whole=newest, below=below)
         for item in damage:
             if newest and item.tail:
                 torn += item.end - item.start
@@ -75,7 +75,7 @@ def recover(directory: LogDirectory, dedup_window_s: float) -> Recovered:
     return Recovered(segments, last, recent, corrupt, torn)
 
 
-def _read(path: Path, *, whole: bool, below: int | None) -> tuple[list[Header], list[Damage], int]:
+def _read(path: Path, first: int, *, whole: bool, below: int | None) -> tuple[list[Header], list[Damage], int]:
     size = path.stat().st_size
     if size == 0:
         return [], [], 0
@@ -83,12 +83,15 @@ def _read(path: Path, *, whole: bool, below: int | None) -> tuple[list[Header], 
         view = memoryview(mapped)
         try:
             if not whole and (quick := headers(view)) is not None:
-                return [header for header in quick if below is None or header.sequence < below], [], size
+                kept = [header for header in quick if below is None or header.sequence < below]
+                return kept, [], kept[-1].end if kept else 0  # what was given up behind them is not the log's
             found: list[Header] = []
             damage: list[Damage] = []
-            for item in scan(view, below=below):
+            end = 0
+            for item in scan(view, after=first - 1, below=below):
                 (damage if isinstance(item, Damage) else found).append(item)  # type: ignore[arg-type]
-            return found, damage, size
+                end = item.end
+            return found, damage, end
         finally:
             view.release()
 

@@ -1,0 +1,133 @@
+"""Hostile bytes and double faults: a payload never passes for a record, and no fault hides an acknowledged one."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from pathlib import Path
+
+import msgspec
+import pytest
+from llm_obs_collector.log import directory
+from llm_obs_collector.log.directory import LogDirectory
+from llm_obs_collector.log.record import pack
+from llm_obs_collector.log.segment import Damage, scan
+from llm_obs_core.errors import RetryableError, StoreError
+from llm_obs_core.model import Codec, LogRecord
+from llm_obs_core_ext.checksum import crc32c
+from logging_records import open_log, read_back, record
+
+
+def packed(item: LogRecord, sequence: int) -> bytes:
+    return b"".join(pack(item, sequence, Codec.NONE))
+
+
+def found(data: bytes) -> list[int]:
+    return [item.sequence for item in scan(memoryview(data)) if not isinstance(item, Damage)]
+
+
+def other_format(sequence: int) -> bytes:
+    data = bytearray(packed(record(66), sequence))
+    data[6] = 2
+    end = int.from_bytes(data[4:6], "little")
+    data[end - 4 : end] = crc32c(bytes(data[: end - 4])).to_bytes(4, "little")
+    return bytes(data)
+
+
+def test_a_record_inside_a_torn_payload_is_not_believed() -> None:
+    for inner in (packed(record(66, tenant="victim"), 2), other_format(2)):
+        torn = packed(record(2, payload=inner + bytes(4000)), 2)[:-2000]
+        assert found(packed(record(1), 1) + torn) == [1]
+
+
+@pytest.mark.parametrize("inner", [packed(record(66, tenant="victim"), 10**15), other_format(2)])
+async def test_a_record_inside_a_damaged_one_hides_nothing(tmp_path: Path, inner: bytes) -> None:
+    damaged = bytearray(packed(record(2, payload=inner), 2))
+    damaged[20] ^= 1
+    data = packed(record(1), 1) + bytes(damaged) + packed(record(3), 3)
+    assert found(data) == [1, 3]
+    folder = tmp_path / "test" / "0"
+    folder.mkdir(parents=True)
+    (folder / f"{1:020d}.seg").write_bytes(data)
+    log = open_log(tmp_path)
+    await log.start()
+    assert [item.accepted for item in await read_back(log, 2)] == [1, 3]
+    assert (log.last_sequence, log.stats.torn_bytes) == (3, 0)
+    await log.stop()
+
+
+async def test_a_segment_whose_first_record_is_damaged_is_read_on(tmp_path: Path) -> None:
+    folder = tmp_path / "test" / "0"
+    folder.mkdir(parents=True)
+    damaged = bytearray(packed(record(500), 500))
+    damaged[20] ^= 1
+    (folder / f"{500:020d}.seg").write_bytes(bytes(damaged) + packed(record(501), 501))
+    log = open_log(tmp_path)
+    await log.start()
+    assert [item.accepted for item in await read_back(log, 1)] == [501]
+    assert log.last_sequence == 501
+    await log.stop()
+
+
+async def test_a_refused_record_that_could_not_be_cut_off_hides_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    log = open_log(tmp_path)
+    await log.start()
+    await log.append(record(1))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "ftruncate", fails)
+        patch.setattr(os, "fdatasync", fails)
+        with pytest.raises(RetryableError):
+            await log.append(record(50))
+    await log.append(record(2))
+    await log.append(record(3))
+    await log.stop()
+    log = open_log(tmp_path)
+    await log.start()
+    assert [item.accepted for item in await read_back(log, 3)] == [1, 2, 3]
+    await log.stop()
+
+
+async def test_a_disk_that_is_full_at_the_start_names_the_repair(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "test" / "0"
+    folder.mkdir(parents=True)
+    (folder / f"{1:020d}.seg").write_bytes(packed(record(1), 1) + b"garbage")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    log = open_log(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(LogDirectory, "keep_damage", full)
+        with pytest.raises(StoreError, match="No space left.*free space"):
+            await log.start()
+    await log.start()
+    assert (log.last_sequence, log.stats.torn_bytes) == (1, len(b"garbage"))
+    await log.stop()
+
+
+async def test_a_record_that_does_not_fit_the_format_fails_alone(tmp_path: Path) -> None:
+    log = open_log(tmp_path)
+    await log.start()
+    bad = msgspec.structs.replace(record(2), rejected=2**32)
+    results = await asyncio.gather(*(log.append(item) for item in (record(1), bad, record(3))), return_exceptions=True)
+    assert [isinstance(item, BaseException) for item in results] == [False, True, False]
+    assert [item.accepted for item in await read_back(log, 2)] == [1, 3]
+    await log.stop()
+
+
+async def test_the_names_of_new_folders_are_durable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[Path] = []
+    real = directory.sync_directory
+    monkeypatch.setattr(directory, "sync_directory", lambda path: (synced.append(path), real(path)))
+    log = open_log(tmp_path / "data" / "log")
+    await log.start()
+    await log.stop()
+    assert {tmp_path, tmp_path / "data", tmp_path / "data" / "log", tmp_path / "data" / "log" / "test"} <= set(synced)
