@@ -16,8 +16,16 @@ nox.options.sessions = ["lint", "typing", "arch", "tests"]
 nox.options.error_on_missing_interpreters = False
 
 ROOT = Path(__file__).parent
-DISTRIBUTIONS = ["core_ext", *sorted(f"packages/{p.name}" for p in (ROOT / "packages").iterdir() if p.is_dir())]
-SOURCES = ["core_ext", "packages", "tests", "benchmarks", "noxfile.py"]
+DISTRIBUTIONS = [
+    "core_ext",
+    *sorted(
+        f"{house}/{path.name}"
+        for house in ("packages", "plugins")
+        for path in (ROOT / house).iterdir()
+        if path.is_dir() and path.name != "_template"
+    ),
+]
+SOURCES = ["core_ext", "packages", "plugins", "tests", "benchmarks", "noxfile.py"]
 
 
 def sync(session: nox.Session, *extra: str) -> None:

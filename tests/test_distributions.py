@@ -13,7 +13,7 @@ from llm_obs_core import hookspecs, plugins
 ROOT = Path(__file__).parents[1]
 FOLDERS = [
     ROOT / "core_ext",
-    *sorted(path for path in (ROOT / "packages").iterdir() if (path / "pyproject.toml").exists()),
+    *sorted(path.parent for path in ROOT.glob("p*s/*/pyproject.toml") if path.parent.name != "_template"),
 ]
 
 

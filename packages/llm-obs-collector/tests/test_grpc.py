@@ -11,8 +11,8 @@ import grpc
 import pytest
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
-from llm_obs_collector.auth import Authorizer
 from llm_obs_collector.receivers.grpc import EXPORT, GrpcServer
+from llm_obs_core.auth import Authorizer
 from llm_obs_core.config import ApiKey, GrpcReceiver
 from llm_obs_core.errors import ConfigError, LimitError, RetryableError, WireError
 from llm_obs_core.interfaces import Outcome

@@ -10,7 +10,7 @@ import zlib
 import pytest
 import zstandard
 from google.rpc.status_pb2 import Status
-from llm_obs_collector.auth import Authorizer
+from llm_obs_core.auth import Authorizer
 from llm_obs_core.config import ApiKey, HttpReceiver
 from llm_obs_core.errors import ConfigError, LimitError, RetryableError, WireError
 from llm_obs_core.interfaces import Outcome

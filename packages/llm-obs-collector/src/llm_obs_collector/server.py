@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from llm_obs_core import plugins
+from llm_obs_core.auth import Authorizer
 from llm_obs_core.config import Config
 from llm_obs_core.errors import ConfigError
 
 from llm_obs_collector import builtin
-from llm_obs_collector.auth import Authorizer
 from llm_obs_collector.log import FileLog
 from llm_obs_collector.pipeline import Pipeline
 from llm_obs_collector.receivers.grpc import GrpcServer

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from llm_obs_collector.auth import Authorizer
 from llm_obs_collector.receivers.http import HttpServer
+from llm_obs_core.auth import Authorizer
 from llm_obs_core.config import ApiKey, HttpReceiver
 from llm_obs_core.interfaces import Context, Outcome
 

@@ -9,12 +9,12 @@ import time
 from typing import Any
 
 import structlog
+from llm_obs_core.auth import Authorizer
 from llm_obs_core.config import GrpcReceiver
 from llm_obs_core.errors import ConfigError
 from llm_obs_core.interfaces import Consumer, Context
 from llm_obs_core.model import RecordKind
 
-from llm_obs_collector.auth import Authorizer
 from llm_obs_collector.receivers.http import RequestObserver
 from llm_obs_collector.receivers.status import Cause, Refusal, export_response, refusal_of, status_body
 

@@ -11,12 +11,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
 import structlog
+from llm_obs_core.auth import Authorizer
 from llm_obs_core.config import HttpReceiver
 from llm_obs_core.errors import ConfigError
 from llm_obs_core.interfaces import Consumer, Context
 from llm_obs_core.model import RecordKind
 
-from llm_obs_collector.auth import Authorizer
 from llm_obs_collector.receivers.connection import Connection
 from llm_obs_collector.receivers.decode import ENCODINGS, decode
 from llm_obs_collector.receivers.request import PROTOBUF, Request, head, refused

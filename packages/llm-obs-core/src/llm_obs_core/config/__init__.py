@@ -11,10 +11,15 @@ from llm_obs_core.config.settings import (
     GrpcReceiver,
     HttpReceiver,
     LogSettings,
+    Normalize,
     Pricing,
+    Query,
+    Reader,
     Receiver,
     Scrub,
     Server,
+    Sink,
+    Worker,
 )
 
 __all__ = [
@@ -25,10 +30,15 @@ __all__ = [
     "GrpcReceiver",
     "HttpReceiver",
     "LogSettings",
+    "Normalize",
     "Pricing",
+    "Query",
+    "Reader",
     "Receiver",
     "Scrub",
     "Server",
+    "Sink",
+    "Worker",
     "keys",
     "load",
 ]

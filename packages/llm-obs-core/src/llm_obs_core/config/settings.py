@@ -14,10 +14,15 @@ __all__ = [
     "GrpcReceiver",
     "HttpReceiver",
     "LogSettings",
+    "Normalize",
     "Pricing",
+    "Query",
+    "Reader",
     "Receiver",
     "Scrub",
     "Server",
+    "Sink",
+    "Worker",
 ]
 
 Listen = Annotated[str, Meta(pattern=r"^(\[[0-9a-fA-F:]+\]|[^:\s]+):[0-9]{1,5}$")]
@@ -112,12 +117,67 @@ class Scrub(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     options: Annotated[dict[str, dict[str, Any]], Meta(description="Options by scrubber: [scrub.options.pii].")] = {}
 
 
+class Normalize(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How other conventions' names and values become the canonical ones."""
+
+    normalizers: Annotated[tuple[str, ...], Meta(description="Normaliser plugins, in order.")] = ("genai",)
+    options: Annotated[
+        dict[str, dict[str, Any]], Meta(description="Options by normaliser: [normalize.options.<name>].")
+    ] = {}
+
+
 class Pricing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What calls cost."""
 
+    pricers: Annotated[
+        tuple[str, ...], Meta(description="Pricer plugins; the first that knows a model's price wins.")
+    ] = ("bundled",)
+    options: Annotated[dict[str, dict[str, Any]], Meta(description="Options by pricer: [pricing.options.<name>].")] = {}
     rules: Annotated[
         tuple[dict[str, Any], ...], Meta(description="Own prices, before the bundled ones: [[pricing.rules]].")
     ] = ()
+
+
+class Worker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a sink's worker behaves when the store is slow or away."""
+
+    retry_initial_s: Annotated[Seconds, Meta(description="First delay before a write is tried again, seconds.")] = 0.5
+    retry_max_s: Annotated[Seconds, Meta(description="Longest delay; delays double and jitter up to it, seconds.")] = (
+        30.0
+    )
+    retry_attempts: Annotated[
+        int, Meta(description="Tries before a write becomes dead letters; 0 never gives up.", ge=0)
+    ] = 0
+    breaker_failures: Annotated[Positive, Meta(description="Failures in a row that open the circuit breaker.")] = 5
+    breaker_reset_s: Annotated[
+        Seconds, Meta(description="An open breaker lets one write through after this, seconds.")
+    ] = 30.0
+
+
+class Sink(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A store that is fed from the log: [sinks.<name>]."""
+
+    type: Annotated[str, Meta(description="The registered sink; the section's own name when empty.")] = ""
+    enabled: Annotated[bool, Meta(description="Whether it is fed.")] = True
+    options: Annotated[dict[str, Any], Meta(description="The sink's own options.")] = {}
+    worker: Worker = Worker()
+
+
+class Reader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A store that the query API asks: [readers.<name>]."""
+
+    type: Annotated[str, Meta(description="The registered reader; the section's own name when empty.")] = ""
+    enabled: Annotated[bool, Meta(description="Whether it is asked.")] = True
+    options: Annotated[dict[str, Any], Meta(description="The reader's own options.")] = {}
+
+
+class Query(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The query API and the page."""
+
+    enabled: Annotated[bool, Meta(description="Whether to listen.")] = True
+    listen: Annotated[Listen, Meta(description="Address, host:port; port 0 takes a free one.")] = "127.0.0.1:4319"
+    page: Annotated[bool, Meta(description="Whether to serve the web page beside the API.")] = True
+    max_rows: Annotated[Positive, Meta(description="Most rows that one request may ask for.")] = 1_000
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -127,5 +187,13 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     receiver: Receiver = Receiver()
     auth: Auth = Auth()
     log: LogSettings = LogSettings()
+    normalize: Normalize = Normalize()
     pricing: Pricing = Pricing()
     scrub: Scrub = Scrub()
+    sinks: Annotated[dict[str, Sink], Meta(description="The stores that are fed, by name.")] = msgspec.field(
+        default_factory=lambda: {"lake": Sink()}
+    )
+    readers: Annotated[dict[str, Reader], Meta(description="The stores that are asked, by name.")] = msgspec.field(
+        default_factory=lambda: {"lake": Reader()}
+    )
+    query: Query = Query()

@@ -5,7 +5,7 @@ The house rules of every component: a factory makes it and does no work; `start`
 one, swaps, and stops the old one.
 """
 
-from llm_obs_core.interfaces.batch import Arrow, MeasureBatch, SpanBatch
+from llm_obs_core.interfaces.batch import Arrow, ContentBatch, MeasureBatch, SpanBatch
 from llm_obs_core.interfaces.ingest import Consumer, Context, Outcome, Principal, Receiver
 from llm_obs_core.interfaces.instrument import HeadSampler, Instrumentor, SamplingDecision
 from llm_obs_core.interfaces.log import Appended, Log, StoredRecord
@@ -51,6 +51,7 @@ __all__ = [
     "Appended",
     "Arrow",
     "Consumer",
+    "ContentBatch",
     "ContentItem",
     "Context",
     "Coverage",

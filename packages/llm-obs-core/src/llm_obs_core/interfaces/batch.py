@@ -7,19 +7,19 @@ from typing import Protocol, runtime_checkable
 
 from llm_obs_core.model import Rejection, Span
 
-__all__ = ["Arrow", "MeasureBatch", "SpanBatch"]
+__all__ = ["Arrow", "ContentBatch", "MeasureBatch", "SpanBatch"]
 
 
 class Arrow(Protocol):
     """One column in Arrow's memory layout, ready for `pyarrow.Array.from_buffers`.
 
     Attributes:
-        type: A type word of `llm_obs_core.model.Column`.
+        type: A type word of `llm_obs_core.model.Column`, or `binary`, `list<uint16>`, `list<uint32>`.
         length: Rows.
         null_count: Rows that are null.
         validity: Bitmap, least significant bit first, or None when no row is null.
-        offsets: int32 offsets of strings and lists, `length + 1` of them, or None.
-        data: The values; string bytes for strings.
+        offsets: int32 offsets of strings, binaries and lists, `length + 1` of them, or None.
+        data: The values, little endian; string bytes for strings, a bitmap for bool, the joined items for lists.
     """
 
     type: str
@@ -60,6 +60,41 @@ class SpanBatch(Protocol):
 
     def split(self, max_bytes: int) -> Sequence[SpanBatch]:
         """Parts whose canonical bytes stay below `max_bytes`; one larger span is a part of its own."""
+
+    def columns(self) -> Mapping[str, Arrow]:
+        """Every column of `SPAN_COLUMNS`, one value a row."""
+
+    def payloads(self) -> Mapping[str, Arrow]:
+        """What the columns do not hold, one `binary` value a row, canonical protobuf without its own tag.
+
+        `otlp_span` is the Span message without the attributes of `CONTENT_SLOTS`, `otlp_scope` its
+        InstrumentationScope, `otlp_resource` its Resource (null where the request had none).
+        """
+
+    def measures(self) -> MeasureBatch:
+        """What the rows measure: only model calls with usage role leaf count."""
+
+    def contents(self, key: bytes) -> ContentBatch:
+        """The messages of the rows, one by one.
+
+        Args:
+            key: 16 to 64 bytes, one a tenant: digests of different tenants must not be comparable.
+        """
+
+
+class ContentBatch(Protocol):
+    """Content taken apart into messages: a JSON array's elements each, anything else as one.
+
+    Columns: `row` int32 (the row of the span batch, ascending), `slot` int8 (place in `CONTENT_SLOTS`), `index`
+    int32 (place in the slot, from 0), `digest` fixed16 (BLAKE2b-128 of the body, keyed by tenant), `body` string
+    (exactly the bytes of the message; JSON text for values that came as OTLP lists or maps).
+    """
+
+    def __len__(self) -> int:
+        """Messages."""
+
+    def columns(self) -> Mapping[str, Arrow]:
+        """The columns above, none of them null."""
 
 
 class MeasureBatch(Protocol):

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import msgspec
 
-from llm_obs_core.interfaces.batch import MeasureBatch, SpanBatch
+from llm_obs_core.interfaces.batch import ContentBatch, MeasureBatch, SpanBatch
 from llm_obs_core.model import Position, RecordKind
 
 __all__ = ["Notification", "Notifier", "Sink", "SinkLimits", "SinkPart"]
@@ -19,6 +19,7 @@ class SinkLimits(msgspec.Struct, frozen=True):
     Attributes:
         kinds: The record kinds it stores; records of other kinds count as not routed.
         measures: Whether it wants measures computed for each part.
+        contents: Whether it wants the messages of each part taken apart and digested.
         max_spans: Spans a write.
         max_bytes: Bytes of canonical payload a write.
         flush_interval_s: Longest time a record waits for its write, seconds.
@@ -26,6 +27,7 @@ class SinkLimits(msgspec.Struct, frozen=True):
 
     kinds: frozenset[RecordKind] = frozenset({RecordKind.SPANS})
     measures: bool = False
+    contents: bool = False
     max_spans: int = 65_536
     max_bytes: int = 64 * 1024 * 1024
     flush_interval_s: float = 1.0
@@ -39,14 +41,19 @@ class SinkPart(msgspec.Struct, frozen=True):
         first: Position of the first record in this part.
         last: Position of the last.
         spans: The spans of those records, in order.
+        received_ns: When the last of those records was received, Unix nanoseconds.
         measures: What those spans measure, or None when the sink did not ask.
+        contents: Their messages with the tenant's digests, or None when the sink did not ask. The key of the digests
+            never leaves the collector.
     """
 
     tenant: str
     first: Position
     last: Position
     spans: SpanBatch
+    received_ns: int = 0
     measures: MeasureBatch | None = None
+    contents: ContentBatch | None = None
 
 
 class Sink(Protocol):
@@ -54,7 +61,8 @@ class Sink(Protocol):
 
     Order of calls: `start`, then `write` with ascending Positions, one at a time, then `stop`. After a crash `start`
     says where the sink is, and everything behind that is written again: a transactional sink keeps the Position with
-    the data and stores nothing twice; any other is deduplicated on (tenant, trace, span), the highest revision wins.
+    the data and stores nothing twice; any other is deduplicated on (tenant, trace, span): of two spans the one at the
+    higher Position wins, within one write the later row. One instance serves one partition of one writer's log.
     """
 
     @property

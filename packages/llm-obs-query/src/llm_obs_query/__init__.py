@@ -1,0 +1,1 @@
+"""The llm-obs query API: one GraphQL schema over every reader; serves the page."""

@@ -1,0 +1,1 @@
+"""The web page of llm-obs, built by Vite."""

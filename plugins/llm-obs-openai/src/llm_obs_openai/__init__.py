@@ -1,0 +1,1 @@
+"""Instruments the openai client: chat completions and embeddings, sync, async and streaming."""
