@@ -36,6 +36,11 @@ class TokenBuckets(msgspec.Struct, frozen=True):
             + self.image_in
         )
 
+    @property
+    def output_tokens(self) -> int:
+        """All output tokens."""
+        return self.output_text + self.output_reasoning + self.audio_out
+
 
 def band_of(price: Price, input_tokens: int) -> PriceBand:
     """The band whose threshold the input passes furthest."""
