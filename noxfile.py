@@ -25,7 +25,7 @@ DISTRIBUTIONS = [
         if path.is_dir() and path.name != "_template"
     ),
 ]
-SOURCES = ["core_ext", "packages", "plugins", "tests", "benchmarks", "noxfile.py"]
+SOURCES = ["core_ext", "packages", "plugins", "tests", "benchmarks", "docs/generate.py", "noxfile.py"]
 
 
 def sync(session: nox.Session, *extra: str) -> None:
@@ -94,6 +94,15 @@ def e2e(session: nox.Session) -> None:
     if os.geteuid() == 0 and not shutil.which("chromium") and shutil.which("apt-get"):
         session.run_install("apt-get", "install", "-y", "-qq", "chromium", external=True, success_codes=[0, 100])
     session.run("pytest", "-q", "-m", "e2e", "tests/e2e", *session.posargs, success_codes=[0, 5])
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Writes the reference from the code, builds the site, and shows what the next changelog will say."""
+    sync(session)
+    session.run("python", "docs/generate.py")
+    session.run("mkdocs", "build", "--quiet", "--strict", env={"DISABLE_MKDOCS_2_WARNING": "true"})
+    session.run("towncrier", "build", "--draft", "--version", "next")
 
 
 @nox.session(name="sdist-check")

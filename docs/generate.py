@@ -1,0 +1,169 @@
+"""Writes `docs/reference/` from the tables in the code; `nox -s docs` runs it before it builds the site."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import msgspec
+from llm_obs.cli import COMMANDS, cli
+from llm_obs_core import hookspecs, metrics, model, semconv
+from llm_obs_core.config import ConfigKey, Reader, Sink, keys
+
+DOCS: Final = Path(__file__).parent
+ROOT: Final = DOCS.parent
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """A Markdown table; bars in cells are escaped."""
+    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    lines += [
+        "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in row) + " |" for row in rows
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def default(value: Any) -> str:
+    """A default as it stands in TOML."""
+    value = msgspec.to_builtins(value)
+    return "–" if value is None or value in ({}, ()) else f"`{msgspec.json.encode(value).decode()}`"
+
+
+def configuration() -> str:
+    """Every key of `llm-obs.toml`."""
+    text = (
+        "# Configuration\n\nOne TOML file, `llm-obs.toml` in the working directory or `--config PATH`; environment "
+        "variables over it (`LLM_OBS_SECTION__KEY`, the path in capitals with `__` for dots); flags over both. "
+        "`llm-obs config check` reads it as a start would.\n\n"
+    )
+    heads = ("key", "type", "default", "meaning")
+
+    def rows(found: Iterable[ConfigKey]) -> Iterable[Sequence[str]]:
+        return ((f"`{key.path}`", key.type, default(key.default), key.doc) for key in found)
+
+    text += table(heads, rows(keys()))
+    for name, struct in (("sinks", Sink), ("readers", Reader)):
+        text += f"\n## `[{name}.<name>]`\n\n{inspect.getdoc(struct)}\n\n"
+        text += table(heads, rows(keys(struct, f"{name}.<name>.")))
+    return text
+
+
+def metric_table() -> str:
+    """What `GET /metrics` says."""
+    text = (
+        "# Metrics\n\n`GET /metrics` on the HTTP receiver's port, in the Prometheus text format; counters end in "
+        "`_total`.\n\n"
+    )
+    rows = ((f"`{item.name}`", item.kind, ", ".join(item.labels) or "–", item.doc) for item in metrics.METRICS)
+    return text + table(("metric", "kind", "labels", "meaning"), rows)
+
+
+def spans() -> str:
+    """Columns, content, measures, names that are understood."""
+    text = (
+        "# Spans and measures\n\n## Columns of a span\n\nIn every store, in this order. Times are Unix "
+        "nanoseconds, money is nano-dollars.\n\n"
+    )
+    heads = ("column", "type", "null", "read from", "meaning")
+
+    def rows(columns: Iterable[model.Column]) -> Iterable[Sequence[str]]:
+        for item in columns:
+            yield f"`{item.name}`", item.type, "yes" if item.nullable else "", f"`{item.source}`", item.doc
+
+    text += table(heads, rows(model.SPAN_COLUMNS))
+    text += "\n## Content\n\nStored apart from the span, one message at a time.\n\n"
+    text += table(("slot", "attribute"), ((f"`{slot}`", f"`{name}`") for slot, name in model.CONTENT_SLOTS))
+    text += "\n## Measures\n\nExact sums over model calls, a row for each combination of these keys:\n\n"
+    text += table(heads, rows(model.MEASURE_KEYS)) + "\nand these values:\n\n"
+    text += table(heads, rows(model.MEASURE_VALUES))
+    text += (
+        "\n## Names that are understood\n\nOlder and foreign names and what they become; the raw attribute is "
+        "kept, and a canonical name that is there already wins.\n\n"
+    )
+    rows_of_names = (
+        (f"`{name}`", ", ".join(f"`{alias}`" for alias in names)) for name, names in semconv.ALIASES.items()
+    )
+    return text + table(("canonical", "also read"), rows_of_names)
+
+
+def hooks() -> str:
+    """The hook specification."""
+    text = f"# Hooks\n\n{inspect.getdoc(hookspecs)}\n"
+    for name, function in vars(hookspecs).items():
+        if name.startswith("register_"):
+            text += f"\n## `{name}(register)`\n\n{inspect.getdoc(function)}\n"
+    return text
+
+
+def commands() -> str:
+    """`--help` of every command that llm-obs itself has."""
+    text = "# Commands\n"
+
+    def add(command: click.Command, path: str, parent: click.Context | None) -> None:
+        nonlocal text
+        context = click.Context(
+            command, info_name=path.split()[-1], parent=parent, terminal_width=100, max_content_width=100
+        )
+        text += (
+            f"\n{'#' * min(len(path.split()) + (parent is None), 4)} `{path}`\n\n```text\n{context.get_help()}\n```\n"
+        )
+        if isinstance(command, click.Group):
+            names = sorted(COMMANDS) if command is cli else command.list_commands(context)
+            for name in names:
+                child = command.get_command(context, name)
+                if child is not None and not child.hidden:
+                    add(child, f"{path} {name}", context)
+
+    add(cli, "llm-obs", None)
+    return text
+
+
+def graphql() -> str:
+    """The schema."""
+    schema = (ROOT / "packages/llm-obs-query/schema.graphql").read_text(encoding="utf-8")
+    return (
+        "# GraphQL\n\n`POST /graphql` on the address of `query.listen`, with a JSON body of `query` "
+        "and `variables`.\n\n"
+        f"```graphql\n{schema}```\n"
+    )
+
+
+def python() -> str:
+    """Pages that mkdocstrings fills."""
+    import llm_obs_sdk
+
+    names = "\n".join(f"::: llm_obs_sdk.{llm_obs_sdk._HOMES[name]}.{name}\n" for name in llm_obs_sdk.__all__)
+    interfaces = "\n".join(
+        f"::: llm_obs_core.interfaces.{name}\n"
+        for name in ("sink", "read", "batch", "process", "ingest", "log", "instrument")
+    )
+    return (
+        "# Python\n\n## In an application\n\n`import llm_obs` has these names.\n\n"
+        f"{names}\n## In a plugin\n\n{interfaces}\n::: llm_obs_core.errors\n"
+    )
+
+
+PAGES: Final[dict[str, Callable[[], str]]] = {
+    "commands": commands,
+    "configuration": configuration,
+    "graphql": graphql,
+    "hooks": hooks,
+    "metrics": metric_table,
+    "python": python,
+    "spans": spans,
+}
+
+
+def main() -> None:
+    """Writes every page."""
+    folder = DOCS / "reference"
+    folder.mkdir(exist_ok=True)
+    for name, page in PAGES.items():
+        (folder / f"{name}.md").write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
