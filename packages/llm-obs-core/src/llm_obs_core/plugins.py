@@ -65,6 +65,27 @@ class Registration(msgspec.Struct, frozen=True):
     plugin: str
     doc: str = ""
 
+    def fit(self, options: Mapping[str, Any] | None = None, *, where: str = "") -> msgspec.Struct:
+        """The options Struct of a section of the configuration; imports nothing.
+
+        Args:
+            options: A mapping from the configuration.
+            where: The configuration path of the options, for errors.
+
+        Raises:
+            ConfigError: The options do not fit.
+        """
+        path = where or f"{self.role}s.{self.name}"
+        try:
+            return msgspec.convert(dict(options or {}), self.options, strict=False)
+        except msgspec.ValidationError as error:
+            raise ConfigError(
+                f"options of {self.role} {self.name!r}: {', '.join(self.options.__struct_fields__) or 'none'}",
+                got=str(error),
+                where=path,
+                fix=f"correct the section [{path}]",
+            ) from None
+
     def make(self, options: Mapping[str, Any] | msgspec.Struct | None = None, *, where: str = "") -> Any:
         """Imports the factory and calls it.
 
@@ -76,17 +97,8 @@ class Registration(msgspec.Struct, frozen=True):
             ConfigError: The options do not fit.
             PluginError: The factory cannot be imported.
         """
-        path = where or f"{self.role}s.{self.name}"
         if not isinstance(options, msgspec.Struct):
-            try:
-                options = msgspec.convert(dict(options or {}), self.options, strict=False)
-            except msgspec.ValidationError as error:
-                raise ConfigError(
-                    f"options of {self.role} {self.name!r}: {', '.join(self.options.__struct_fields__) or 'none'}",
-                    got=str(error),
-                    where=path,
-                    fix=f"correct the section [{path}]",
-                ) from None
+            options = self.fit(options, where=where)
         module, _, attribute = self.factory.partition(":")
         try:
             factory = getattr(importlib.import_module(module), attribute)

@@ -43,7 +43,7 @@ class ConfigKey(NamedTuple):
 
 
 def keys(struct: type[msgspec.Struct] = Config, prefix: str = "") -> Iterator[ConfigKey]:
-    """Every key with a fixed path, in the order of the file."""
+    """Every key, in the order of the file; `<name>` stands where the user names a section."""
     hints = typing.get_type_hints(struct, include_extras=True)
     defaults = struct() if not prefix else None
     for field in msgspec.structs.fields(struct):
@@ -56,6 +56,8 @@ def keys(struct: type[msgspec.Struct] = Config, prefix: str = "") -> Iterator[Co
         if default is msgspec.NODEFAULT:
             default = None if field.default_factory is msgspec.NODEFAULT else field.default_factory()
         yield ConfigKey(path, _type_name(bare), default, doc)
+        if (inner := _sections(bare)) is not None:
+            yield from keys(inner, f"{path}.<name>.")
 
 
 def load(
@@ -85,7 +87,7 @@ def load(
         if not name.startswith(PREFIX) or "__" not in name:
             continue
         dotted = name[len(PREFIX) :].lower().replace("__", ".")
-        if dotted not in known and not dotted.startswith("scrub.options."):
+        if not _leads_to_a_key(Config, dotted.split(".")):
             raise ConfigError("a variable for a key of the configuration", got=name, fix=_nearest(dotted, known))
         _put(data, dotted, _value(text))
     for dotted, value in (overrides or {}).items():
@@ -94,6 +96,28 @@ def load(
         return msgspec.convert(data, Config, strict=False)
     except msgspec.ValidationError as error:
         raise _explain(error, source, known) from None
+
+
+def _sections(hint: Any) -> type[msgspec.Struct] | None:
+    """The Struct of a table's sections that the user names, such as those of [sinks.<name>]."""
+    if typing.get_origin(hint) is dict:
+        inner = _bare(typing.get_args(hint)[1])[0]
+        if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
+            return inner
+    return None
+
+
+def _leads_to_a_key(hint: Any, parts: list[str]) -> bool:
+    """Whether a dotted path can be set: fields of Structs, any name below a table."""
+    bare = _bare(hint)[0]
+    if not parts:
+        return not (isinstance(bare, type) and issubclass(bare, msgspec.Struct))
+    if isinstance(bare, type) and issubclass(bare, msgspec.Struct):
+        hints = typing.get_type_hints(bare, include_extras=True)
+        return parts[0] in hints and _leads_to_a_key(hints[parts[0]], parts[1:])
+    if typing.get_origin(bare) is dict:
+        return len(parts) == 1 or _leads_to_a_key(typing.get_args(bare)[1], parts[1:])
+    return bare is Any
 
 
 def _read(source: str) -> dict[str, Any]:
@@ -111,6 +135,8 @@ def _put(data: dict[str, Any], dotted: str, value: Any) -> None:
     *parents, last = dotted.split(".")
     for parent in parents:
         data = data.setdefault(parent, {})
+        if not isinstance(data, dict):
+            raise ConfigError("a table", got=repr(data), where=parent, fix=f"make it a section, to set {dotted}")
     data[last] = value
 
 
