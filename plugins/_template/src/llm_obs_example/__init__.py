@@ -1,0 +1,1 @@
+"""A sink for llm-obs that appends spans to a file as JSON lines."""

@@ -1,0 +1,103 @@
+"""The sink: a write is appended, synced, and closed by a line with its Position: a crash stores nothing twice."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+from llm_obs_core.errors import RetryableError, StoreError
+from llm_obs_core.interfaces import SinkLimits, SinkPart
+from llm_obs_core.model import Position
+
+from llm_obs_example.config import JsonLinesOptions
+
+
+def make(options: JsonLinesOptions) -> JsonLinesSink:
+    """The factory that `plugin.py` names; it does no work."""
+    return JsonLinesSink(Path(options.path) if options.path else Path(options.data_dir) / "spans.jsonl")
+
+
+class JsonLinesSink:
+    """Appends spans as JSON lines.
+
+    Args:
+        path: The file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: int | None = None
+
+    @property
+    def limits(self) -> SinkLimits:
+        """Spans only, in small writes."""
+        return SinkLimits(max_spans=4_096)
+
+    async def start(self) -> Position | None:
+        """Opens the file, cuts off what no Position line closes, and says how far it is."""
+        return await asyncio.to_thread(self._open)
+
+    async def write(self, parts: Sequence[SinkPart], first: Position, last: Position) -> None:
+        """Appends all parts and their Position; returns when they are on disk."""
+        await asyncio.to_thread(self._append, parts, last)
+
+    async def stop(self) -> None:
+        """Closes the file."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def _open(self) -> Position | None:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise StoreError(
+                "a file that can be written",
+                got=error.strerror or str(error),
+                where=str(self._path),
+                fix="correct sinks.jsonl.options.path, or the folder's owner and mode",
+            ) from None
+        position, end, at = None, 0, 0
+        with self._path.open("rb") as lines:
+            for line in lines:
+                at += len(line)
+                if line.startswith(b'{"position"') and line.endswith(b"\n"):
+                    position, end = msgspec.json.decode(line, type=dict[str, Position])["position"], at
+        os.ftruncate(self._file, end)
+        return position
+
+    def _append(self, parts: Sequence[SinkPart], last: Position) -> None:
+        if self._file is None:
+            raise StoreError("a sink that was started", where=str(self._path))
+        text = b"\n".join([*_lines(parts), msgspec.json.encode({"position": last})]) + b"\n"
+        end = os.lseek(self._file, 0, os.SEEK_END)
+        try:
+            view = memoryview(text)
+            while view:
+                view = view[os.write(self._file, view) :]
+            os.fsync(self._file)
+        except OSError as error:
+            os.ftruncate(self._file, end)
+            raise RetryableError(
+                "room on the disk", got=error.strerror or str(error), where=str(self._path), fix="free some space"
+            ) from None
+
+
+def _lines(parts: Iterable[SinkPart]) -> Iterable[bytes]:
+    for part in parts:
+        for span in part.spans.spans():
+            yield msgspec.json.encode(
+                {
+                    "tenant": part.tenant,
+                    "trace_id": span.trace_id.hex(),
+                    "span_id": span.span_id.hex(),
+                    "name": span.name,
+                    "start_ns": span.start_ns,
+                    "duration_ns": max(span.end_ns - span.start_ns, 0),
+                    "attributes": span.attributes,
+                }
+            )
