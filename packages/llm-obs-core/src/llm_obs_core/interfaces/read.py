@@ -56,7 +56,7 @@ class Coverage(msgspec.Struct, frozen=True):
 
 
 class TraceFilter(msgspec.Struct, frozen=True):
-    """Which traces: all given conditions must hold; those on calls hold when one span of the trace meets each.
+    """Which traces: all given conditions must hold; each of those on spans holds when any span of the trace meets it.
 
     Attributes:
         start_ns: The trace starts at or after this Unix time, nanoseconds.
@@ -102,14 +102,21 @@ class TraceFilter(msgspec.Struct, frozen=True):
 
 
 class Cursor(NamedTuple):
-    """A place in a list of traces, newest first: the start and id of the last one returned."""
+    """A place in a list of traces: the last one returned.
+
+    The list is ordered by all three, descending: traces may start together, and two tenants may have the same id.
+    """
 
     start_ns: int
     trace_id: bytes
+    tenant: str = ""
 
 
 class TraceSummary(msgspec.Struct, frozen=True):
     """One line of the trace list; sums are over model calls with role leaf.
+
+    What is taken from one span (the first user …) is the earliest one's; of spans that start together the one with the
+    smallest value.
 
     Attributes:
         tenant: Its tenant.
@@ -202,10 +209,10 @@ class AggregateQuery(msgspec.Struct, frozen=True):
     """Sums over model calls.
 
     Attributes:
-        start_ns: From this Unix time on (calls are kept by the minute of their start).
-        end_ns: Up to this, exclusive.
+        start_ns: From the minute of this Unix time on (calls are kept by the minute of their start).
+        end_ns: Minutes that begin before this.
         group_by: Names out of `MEASURE_KEYS`, also `model` (the one that answered, else the one asked for).
-        interval_ns: Width of time buckets, a multiple of a minute; None for no buckets.
+        interval_ns: Width of time buckets from the Unix epoch on, a multiple of a minute; None for no buckets.
         filter: Names out of `group_by`'s, each with the values that count; None in a tuple matches null.
     """
 
@@ -235,7 +242,7 @@ class AggregateRow(msgspec.Struct, frozen=True):
 
 
 class AggregateResult(msgspec.Struct, frozen=True):
-    """Groups in no promised order."""
+    """Groups in no promised order; none when no call matches."""
 
     rows: tuple[AggregateRow, ...]
     coverage: Coverage
@@ -257,18 +264,25 @@ class Reader(Protocol):
     async def find_traces(
         self, scope: Scope, where: TraceFilter, *, first: int, after: Cursor | None = None
     ) -> TracePage:
-        """The newest traces that match, at most `first`."""
+        """The traces that match, at most `first`, in the order of `Cursor`."""
 
     async def trace(self, scope: Scope, trace_id: bytes) -> StoredTrace | None:
-        """One whole trace, None when there is none in scope."""
+        """One whole trace, of the first tenant of the scope that has it; None when there is none."""
 
     async def aggregate(self, scope: Scope, query: AggregateQuery) -> AggregateResult:
-        """Exact sums from measures."""
+        """Exact sums from measures.
+
+        Raises:
+            LlmObsError: A name that is no key, or an interval that is not a multiple of a minute.
+        """
 
     async def values(
         self, scope: Scope, key: str, *, prefix: str = "", start_ns: int | None = None, first: int = 100
     ) -> Sequence[ValueCount]:
-        """The commonest values of a key of `MEASURE_KEYS` (also `model`), for filters and completion."""
+        """The commonest values of a key of `MEASURE_KEYS` (also `model`), for filters and completion.
+
+        Commonest first, then by value; null is not one. Booleans are `true` and `false`, numbers decimal.
+        """
 
     async def stop(self) -> None:
         """Closes. May be called twice."""
