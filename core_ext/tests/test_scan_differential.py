@@ -1,6 +1,5 @@
 """Scan and emit against protobuf's own parser: valid messages, odd encodings of them, and damaged bytes."""
 
-import random
 from collections import Counter
 
 import pytest
@@ -14,6 +13,7 @@ from llm_obs_core_ext.emit import emit
 from llm_obs_core_ext.scan import scan
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest as Request
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+from random_requests import message_of, odd
 
 LIMIT = settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
 LETTERS = st.text(st.sampled_from("ab é漢\U0001f600\0"), max_size=20)
@@ -154,96 +154,6 @@ def compare(body: bytes) -> str:
     assert emit(again) == written
     assert not again.rejected
     return "read"
-
-
-# --- the messages ----------------------------------------------------------------------------------------------------
-
-
-def fill(message: Message, random_: random.Random, depth: int = 0) -> None:
-    """A random message of its type, small, with all kinds of values."""
-    texts = ["", "a", "b", "é漢😀", "gen_ai.request.model", "x" * 150, "\0"]
-    for field in message.DESCRIPTOR.fields:
-        if random_.random() < 0.35 or (depth > 9 and field.type == Kind.TYPE_MESSAGE):
-            continue
-        for _ in range(random_.choice((0, 1, 1, 2, 3)) if field.is_repeated else 1):
-            if field.type == Kind.TYPE_MESSAGE:
-                child = getattr(message, field.name)
-                child = child.add() if field.is_repeated else child
-                child.SetInParent()
-                fill(child, random_, depth + 1)
-                continue
-            if field.type == Kind.TYPE_STRING:
-                value = random_.choice(texts)
-            elif field.type == Kind.TYPE_BYTES:
-                size = {"trace_id": 16, "span_id": 8, "parent_span_id": 8}.get(field.name, 3)
-                value = random_.choice([b"", bytes(size), b"1", *[random_.randbytes(size)] * 30])
-            elif field.type == Kind.TYPE_DOUBLE:
-                value = random_.choice([0.0, -0.0, 1.5, float("inf"), float("nan")])
-            elif field.type == Kind.TYPE_BOOL:
-                value = random_.random() < 0.5
-            elif field.type in (Kind.TYPE_ENUM, Kind.TYPE_INT32, Kind.TYPE_INT64):
-                value = random_.choice([0, 1, 3, -1, -(2**31), 2**31 - 1, 127, 128])
-            else:
-                value = random_.choice([0, 1, 127, 128, 2**32 - 1])
-            if field.is_repeated:
-                getattr(message, field.name).append(value)
-            else:
-                setattr(message, field.name, value)
-
-
-def varint(number: int, length: int = 1) -> bytes:
-    out = bytearray()
-    while number > 127 or len(out) < length - 1:
-        out.append(number & 127 | 128)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
-
-
-def odd(message: Message, random_: random.Random) -> bytes:
-    """The same fields in another order, some split, doubled, padded, of the wrong type, or among unknown ones."""
-    parts: list[bytes] = []
-
-    def head(number: int, wire: int) -> bytes:
-        return varint(number << 3 | wire, random_.choice((1, 1, 1, 1, 2, 5)))
-
-    def delimited(number: int, payload: bytes) -> bytes:
-        return head(number, 2) + varint(len(payload), random_.choice((1, 1, 1, 2, 5))) + payload
-
-    for field, values in message.ListFields():
-        for value in values if field.is_repeated else [values]:
-            if field.type == Kind.TYPE_MESSAGE:
-                if random_.random() < 0.2:
-                    half = type(value)()
-                    fill(half, random_, 8)
-                    parts.append(delimited(field.number, odd(half, random_)))
-                parts.append(delimited(field.number, odd(value, random_)))
-            elif field.type in (Kind.TYPE_STRING, Kind.TYPE_BYTES):
-                parts.append(delimited(field.number, value.encode() if isinstance(value, str) else value))
-            elif field.type in (Kind.TYPE_DOUBLE, Kind.TYPE_FIXED64, Kind.TYPE_FIXED32):
-                alone = type(message)(**{field.name: value}).SerializeToString()
-                parts.append(alone)
-            else:
-                number = int(value) & (2**64 - 1)
-                if field.type != Kind.TYPE_INT64 and random_.random() < 0.3:
-                    number |= random_.getrandbits(20) << 32 if field.type != Kind.TYPE_BOOL else 2
-                parts.append(head(field.number, 0) + varint(number, random_.choice((1, 1, 2, 10))))
-            if random_.random() < 0.05:
-                parts.append(random_.choice(parts))
-    if random_.random() < 0.3:
-        number = random_.choice((1, 3, 7, 9, 11, 99, 2**29 - 1))
-        group = head(number, 3) + head(5, 0) + b"\x07" + head(number, 4)
-        parts.append(random_.choice((group, head(77, 1) + bytes(8), head(5, 5) + bytes(4), head(78, 0) + b"\x01")))
-    if random_.random() < 0.5:
-        random_.shuffle(parts)
-    return b"".join(parts)
-
-
-def message_of(seed: int) -> tuple[Request, random.Random]:
-    random_ = random.Random(seed)
-    message = Request()
-    fill(message, random_)
-    return message, random_
 
 
 SEEDS = st.integers(0, 2**64)

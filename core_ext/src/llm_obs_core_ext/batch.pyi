@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from llm_obs_core.model import Rejection, Span
 
+from llm_obs_core_ext.arrow import Arrow
+
 class KeyTable:
     """Numbers for the keys that the hot path looks at: 1 + the key's place in `names`.
 
@@ -47,6 +49,12 @@ class SpanBatch:
 
         Returns:
             Two arrays of u32 (format `I`) and the buffer.
+        """
+    def columns(self) -> dict[str, Arrow]:
+        """Every column of `llm_obs_core.model.SPAN_COLUMNS`, one value a row; the rules are those of `columns.pyi`.
+
+        Raises:
+            LimitError: One column's text is over 2 GiB.
         """
     def select(self, mask: bytes | bytearray | memoryview) -> SpanBatch:
         """The rows whose byte in `mask` is not zero, over the same buffers; `rejected` is empty."""

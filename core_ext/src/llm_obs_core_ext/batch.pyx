@@ -160,6 +160,12 @@ cdef class SpanBatch:
 
         return batch_texts(self, buffer)
 
+    def columns(self):
+        """Every column of `llm_obs_core.model.SPAN_COLUMNS`, one value a row."""
+        from llm_obs_core_ext.columns import read_columns
+
+        return read_columns(self)
+
     def select(self, mask):
         """The rows whose byte in `mask` is not zero, over the same buffers."""
         from llm_obs_core_ext.rows import select_rows

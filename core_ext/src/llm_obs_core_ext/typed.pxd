@@ -5,6 +5,7 @@ from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint8_t, uint32_t, uint6
 from llm_obs_core_ext.batch cimport VALUE_DOUBLE, VALUE_INT, VALUE_STRING, Attr
 
 cdef bint digits_int(const uint8_t* text, uint32_t length, int64_t* out) noexcept nogil
+cdef uint32_t int_digits(int64_t value, char* out) noexcept nogil  # writes at most 20 bytes; how many
 
 
 cdef inline bint attr_int(const uint8_t* base, const Attr* attr, int64_t* out) noexcept nogil:

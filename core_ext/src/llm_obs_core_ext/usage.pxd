@@ -63,7 +63,7 @@ cdef inline int64_t _sent(Usage* usage, int count) noexcept nogil:
     if value < 0:
         usage.present &= ~(<uint32_t> 1 << count)
         return 0
-    return value if value < MAX_TOKENS else MAX_TOKENS
+    return value if value < <int64_t> MAX_TOKENS else <int64_t> MAX_TOKENS
 
 
 cdef inline void settle(Usage* usage) noexcept nogil:
