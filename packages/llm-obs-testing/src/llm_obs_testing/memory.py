@@ -25,18 +25,14 @@ from llm_obs_core.interfaces import (
     ValueCount,
 )
 from llm_obs_core.model import CONTENT_SLOTS, MEASURE_KEYS, MEASURE_VALUES, Position, Span
-from llm_obs_core_ext.scan import scan
 
 from llm_obs_testing.arrow import decode
 from llm_obs_testing.measures import MINUTE_NS, aggregate, key_value, measure
-from llm_obs_testing.otlp import request
+from llm_obs_testing.parts import CONTENT_KEY, make_part
 from llm_obs_testing.rows import Message, Row, messages, rows_of, without_content
 from llm_obs_testing.traces import matches, summarize
 
 __all__ = ["MemoryReader", "MemorySink", "MemoryStore"]
-
-CONTENT_KEY = bytes(16)
-"""Key of the digests when a part brings no contents of its own."""
 
 
 class _Stored(msgspec.Struct):
@@ -61,8 +57,7 @@ class MemoryStore:
 
     def add(self, spans: Iterable[Span], *, tenant: str = "default", received_ns: int = 0) -> None:
         """Puts spans in without a sink, for tests of what reads."""
-        at = Position("added", 0, 1)
-        self.write(SinkPart(tenant, at, at, scan(request(spans)), received_ns=received_ns))
+        self.write(make_part(spans, 0, tenant=tenant, received_ns=received_ns))
 
     def write(self, part: SinkPart) -> None:
         """Puts one part in."""
