@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from pathlib import Path
 from typing import Any
 
 from llm_obs_core import plugins
 from llm_obs_core.auth import Authorizer
 from llm_obs_core.config import Config
-from llm_obs_core.errors import ConfigError
+from llm_obs_core.listen import must_be_loopback
 
 from llm_obs_collector import builtin
 from llm_obs_collector.log import FileLog
@@ -37,7 +36,7 @@ class Collector:
         for key in ("http", "grpc"):
             settings = getattr(config.receiver, key)
             if settings.enabled and not config.auth.keys:
-                _must_be_loopback(f"receiver.{key}.listen", settings.listen)
+                must_be_loopback(f"receiver.{key}.listen", settings.listen)
         installed = plugins.load(modules={"collector": builtin})
         rules = []
         for name in config.scrub.scrubbers:
@@ -95,18 +94,3 @@ class Collector:
 
     async def _readiness(self) -> Page:
         return Page(200, "text/plain", b"ready\n") if self._ready else Page(503, "text/plain", b"not ready\n")
-
-
-def _must_be_loopback(key: str, listen: str) -> None:
-    host = listen.rpartition(":")[0].strip("[]")
-    try:
-        loopback = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        loopback = host == "localhost"
-    if not loopback:
-        raise ConfigError(
-            "a loopback address, as long as no key is configured",
-            got=listen,
-            where=key,
-            fix="add a key under [[auth.keys]], or listen on 127.0.0.1",
-        )
