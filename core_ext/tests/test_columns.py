@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,6 +13,7 @@ from llm_obs_core.model import SPAN_COLUMNS
 from llm_obs_core_ext.batch import KeyTable, SpanBatch
 from llm_obs_core_ext.scan import scan
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest as Request
+from python_work import python_work
 from random_requests import call_request, message_of, odd
 
 LIMIT = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
@@ -155,18 +153,6 @@ def test_views_outlive_the_batch_and_each_other() -> None:
     assert bytes(numbers) == bytes(800)
 
 
-def python_calls(call: Callable[[], object]) -> int:
-    """How many Python functions and C functions called from Python one call makes."""
-    counts: Counter[str] = Counter()
-    sys.setprofile(lambda frame, event, arg: counts.update((event,)))
-    try:
-        call()
-    finally:
-        sys.setprofile(None)
-    return counts["call"] + counts["c_call"]
-
-
 def test_no_python_runs_per_span() -> None:
     few, many = one_span({"user.id": "u"}, spans=16), one_span({"user.id": "u"}, spans=4096)
-    few.columns()
-    assert python_calls(few.columns) == python_calls(many.columns)
+    assert python_work(few.columns) == python_work(many.columns)

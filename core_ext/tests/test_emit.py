@@ -5,7 +5,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from llm_obs_core_ext.batch import SpanBatch
 from llm_obs_core_ext.emit import Edits, emit
-from llm_obs_core_ext.rebuild import batch_from_spans
 from llm_obs_core_ext.scan import scan
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest as Request
 
@@ -125,14 +124,3 @@ def test_select_split_and_concat_keep_the_rows() -> None:
     assert batch.select(bytes(20)).otlp() == b""
     with pytest.raises(ValueError, match="20 bytes"):
         batch.select(b"1")
-
-
-def test_spans_are_rebuilt_from_stored_messages() -> None:
-    message = request([{"a": "1"}, {"a": "2"}])
-    resource = message.resource_spans[0]
-    rows = [span.SerializeToString() for span in resource.scope_spans[0].spans]
-    batch = batch_from_spans(
-        rows, [resource.resource.SerializeToString()] * 2, [resource.scope_spans[0].scope.SerializeToString()] * 2
-    )
-    assert list(batch.spans()) == list(scan(message.SerializeToString()).spans())
-    assert [span.resource for span in batch_from_spans(rows).spans()] == [{}, {}]

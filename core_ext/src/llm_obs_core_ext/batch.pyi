@@ -56,6 +56,16 @@ class SpanBatch:
         Raises:
             LimitError: One column's text is over 2 GiB.
         """
+    def payloads(self) -> dict[str, Arrow]:
+        """What the columns do not hold, one `binary` value a row, canonical protobuf without its own tag.
+
+        `otlp_span` is the Span message without the attributes of `CONTENT_SLOTS`, `otlp_scope` its
+        InstrumentationScope and `otlp_resource` its Resource, null where the request had none. Schema URLs are not
+        part of them. `assemble` is the way back.
+
+        Raises:
+            LimitError: One column is over 2 GiB.
+        """
     def select(self, mask: bytes | bytearray | memoryview) -> SpanBatch:
         """The rows whose byte in `mask` is not zero, over the same buffers; `rejected` is empty."""
     def split(self, max_bytes: int) -> list[SpanBatch]:

@@ -166,6 +166,12 @@ cdef class SpanBatch:
 
         return read_columns(self)
 
+    def payloads(self):
+        """What the columns do not hold, one `binary` value a row."""
+        from llm_obs_core_ext.payloads import read_payloads
+
+        return read_payloads(self)
+
     def select(self, mask):
         """The rows whose byte in `mask` is not zero, over the same buffers."""
         from llm_obs_core_ext.rows import select_rows

@@ -30,18 +30,6 @@ cdef void push_value(Writer* w, const Attr* attr) noexcept nogil:
         push_varint(w, attr.type << 3)
 
 
-cdef struct Job:
-    Writer w
-    const Source* sources
-    const Source* arena      # NULL: no edits
-    const SpanRow* rows
-    const Attr* attrs
-    const Edit* edits
-    const uint32_t* heads
-    uint32_t* order          # the edits of one row
-    size_t order_room
-
-
 cdef void push_edits(Job* job, size_t count, const Source* source) noexcept nogil:
     cdef Writer* w = &job.w
     cdef const Edit* edit
@@ -107,6 +95,8 @@ cdef void push_attrs(Job* job, size_t row, const Source* source) noexcept nogil:
         attr = &job.attrs[span.attrs + i]
         if count and is_edited(job, attr, count, source):
             continue
+        if job.left_out != NULL and job.left_out[attr.key_id]:
+            continue
         if attr.flags & CANONICAL and not has_hit(source, attr.entry_at, attr.entry_end):
             if attr.entry_end != run_at:
                 push(w, source.base + run_at, run_end - run_at)
@@ -122,14 +112,22 @@ cdef void push_attrs(Job* job, size_t row, const Source* source) noexcept nogil:
     push(w, source.base + run_at, run_end - run_at)
 
 
+cdef bint leaves_out(const Job* job, const SpanRow* span) noexcept nogil:
+    cdef uint32_t i
+    if job.left_out != NULL:
+        for i in range(span.attrs, span.attrs + span.attrs_count):
+            if job.left_out[job.attrs[i].key_id]:
+                return True
+    return False
+
+
 cdef void push_span(Job* job, size_t row) noexcept nogil:
     cdef Writer* w = &job.w
     cdef const SpanRow* span = &job.rows[row]
     cdef const Source* source = &job.sources[span.buffer]
     cdef uint32_t end = span.at + span.length
-    cdef bint edited = job.arena != NULL and job.heads[row] != 0
+    cdef bint edited = job.arena != NULL and job.heads[row] != 0 or leaves_out(job, span)
     cdef bint hit = has_hit(source, span.at, end)
-    cdef size_t used = w.used
     cdef size_t first
     cdef uint32_t number = 16
     cdef uint32_t skip = 1 << 4 | 1 << 9 | 1 << 10
@@ -163,7 +161,14 @@ cdef void push_span(Job* job, size_t row) noexcept nogil:
                 push_number(w, M_SPAN, first, number)
             number -= 1
         w.item_count = first
-    push_header(w, 2, w.used - used)
+
+
+cdef void push_payload(Writer* w, const Source* source, int message, const Range* where, uint32_t canonical) noexcept nogil:
+    w.source = source
+    if canonical and not has_hit(source, where.at, where.at + where.length):
+        push(w, source.base + where.at, where.length)
+    else:
+        push_message(w, message, where.at, where.at + where.length)
 
 
 cdef void push_envelope(
@@ -171,14 +176,9 @@ cdef void push_envelope(
 ) noexcept nogil:
     # A Resource or an InstrumentationScope, field 1 of what is around it.
     cdef size_t used = w.used
-    if not present:
-        return
-    w.source = source
-    if canonical and not has_hit(source, where.at, where.at + where.length):
-        push(w, source.base + where.at, where.length)
-    else:
-        push_message(w, message, where.at, where.at + where.length)
-    push_header(w, 1, w.used - used)
+    if present:
+        push_payload(w, source, message, where, canonical)
+        push_header(w, 1, w.used - used)
 
 
 cdef void push_url(Writer* w, const Source* source, const Range* where) noexcept nogil:
@@ -195,7 +195,7 @@ cdef void push_request(Job* job, size_t row, const ScopeRow* scopes, const Resou
     cdef const ScopeRow* scope
     cdef const ResourceRow* resource
     cdef uint32_t scope_index, resource_index
-    cdef size_t resource_used, scope_used
+    cdef size_t resource_used, scope_used, used
     while row:
         resource_index = scopes[job.rows[row - 1].scope].resource
         resource = &resources[resource_index]
@@ -208,7 +208,9 @@ cdef void push_request(Job* job, size_t row, const ScopeRow* scopes, const Resou
             push_url(w, &job.sources[scope.buffer], &scope.schema_url)
             while row and job.rows[row - 1].scope == scope_index:
                 row -= 1
+                used = w.used
                 push_span(job, row)
+                push_header(w, 2, w.used - used)
             push_envelope(
                 w, &job.sources[scope.buffer], M_SCOPE, &scope.message, scope.has_scope, scope.canonical
             )

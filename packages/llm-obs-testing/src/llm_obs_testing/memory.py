@@ -28,13 +28,11 @@ from llm_obs_core.model import CONTENT_SLOTS, MEASURE_KEYS, MEASURE_VALUES, Posi
 
 from llm_obs_testing.arrow import decode
 from llm_obs_testing.measures import MINUTE_NS, aggregate, key_value, measure
-from llm_obs_testing.rows import Message, Row, messages, span_row, without_content
+from llm_obs_testing.parts import CONTENT_KEY, make_part
+from llm_obs_testing.rows import Message, Row, messages, rows_of, without_content
 from llm_obs_testing.traces import matches, summarize
 
 __all__ = ["MemoryReader", "MemorySink", "MemoryStore"]
-
-CONTENT_KEY = bytes(16)
-"""Key of the digests when a part brings no contents of its own."""
 
 
 class _Stored(msgspec.Struct):
@@ -59,16 +57,12 @@ class MemoryStore:
 
     def add(self, spans: Iterable[Span], *, tenant: str = "default", received_ns: int = 0) -> None:
         """Puts spans in without a sink, for tests of what reads."""
-        found = list(spans)
-        self._put(
-            tenant, [_Stored(without_content(span), span_row(span), messages(span, CONTENT_KEY)) for span in found]
-        )
-        self.measures += [(tenant, row) for row in measure(map(span_row, found)).rows]
-        self.received_ns = max(self.received_ns or 0, received_ns) or None
+        self.write(make_part(spans, 0, tenant=tenant, received_ns=received_ns))
 
     def write(self, part: SinkPart) -> None:
         """Puts one part in."""
-        stored = [_Stored(without_content(span), span_row(span), []) for span in part.spans.spans()]
+        rows = rows_of(part.spans)
+        stored = [_Stored(without_content(span), row, []) for span, row in zip(part.spans.spans(), rows, strict=True)]
         if part.contents is None:
             for item, span in zip(stored, part.spans.spans(), strict=True):
                 item.content = messages(span, CONTENT_KEY)
@@ -78,15 +72,12 @@ class MemoryStore:
                 *(columns[name] for name in ("row", "slot", "index", "digest", "body")), strict=True
             ):
                 stored[at].content.append(Message(CONTENT_SLOTS[slot][0], index, digest, body))
-        self._put(part.tenant, stored)
-        rows = measure(item.row for item in stored).rows if part.measures is None else _measure_rows(part.measures)
-        self.measures += [(part.tenant, row) for row in rows]
+        for item in stored:
+            self.traces.setdefault((part.tenant, item.span.trace_id), {})[item.span.span_id] = item
+        measured = measure(rows).rows if part.measures is None else _measure_rows(part.measures)
+        self.measures += [(part.tenant, row) for row in measured]
         if part.received_ns:
             self.received_ns = max(self.received_ns or 0, part.received_ns)
-
-    def _put(self, tenant: str, stored: Iterable[_Stored]) -> None:
-        for item in stored:
-            self.traces.setdefault((tenant, item.span.trace_id), {})[item.span.span_id] = item
 
 
 def _measure_rows(measures: Any) -> list[Row]:

@@ -1,22 +1,23 @@
-"""What a span's columns and messages are, in plain Python: the oracle beside `SpanBatch.columns` and `contents`."""
+"""What rows of `SPAN_COLUMNS` mean, and what a span's messages are, in plain Python."""
 
 from __future__ import annotations
 
 import hashlib
-import math
 from typing import Any
 
 import msgspec
 from llm_obs_core import semconv
-from llm_obs_core.model import CONTENT_SLOTS, SPAN_COLUMNS, Span, StatusCode
+from llm_obs_core.interfaces import SpanBatch
+from llm_obs_core.model import CONTENT_SLOTS, Span, StatusCode
 
-__all__ = ["Message", "Row", "is_call", "is_error", "messages", "model_of", "span_row", "without_content"]
+from llm_obs_testing.arrow import decode
+
+__all__ = ["Message", "Row", "is_call", "is_error", "messages", "model_of", "rows_of", "without_content"]
 
 Row = dict[str, Any]
 """Column name to value, every name of `SPAN_COLUMNS`."""
 
 _SLOT_KEYS = {attribute for _, attribute in CONTENT_SLOTS}
-_INT64 = range(-(2**63), 2**63)
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -28,14 +29,10 @@ class Message(msgspec.Struct, frozen=True):
     body: str
 
 
-def span_row(span: Span) -> Row:
-    """The columns of one span."""
-    row: Row = {column.name: _column(span, column.source, column.type) for column in SPAN_COLUMNS}
-    row["duration_ns"] = max(0, span.end_ns - span.start_ns)
-    row |= _usage(row, span)
-    if row["usage_role"] is None and row["operation"] in semconv.MODEL_CALLS:
-        row["usage_role"] = "leaf"
-    return row
+def rows_of(batch: SpanBatch) -> list[Row]:
+    """The columns of each span."""
+    columns = {name: decode(column) for name, column in batch.columns().items()}
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
 def is_call(row: Row) -> bool:
@@ -84,44 +81,3 @@ def _bodies(value: Any) -> list[str]:
     if isinstance(value, list):
         return [item if isinstance(item, str) else msgspec.json.encode(item).decode() for item in value]
     return [msgspec.json.encode(value).decode()]
-
-
-def _column(span: Span, source: str, type: str) -> Any:
-    if source.startswith("span:"):
-        value: Any = getattr(span, source.removeprefix("span:"), None)
-        return None if value == "" and source != "span:name" else value
-    if source.startswith("resource:"):
-        return _typed(span.resource.get(source.removeprefix("resource:")), type)
-    if source == semconv.RESPONSE_TIME_TO_FIRST_CHUNK:
-        seconds = span.attributes.get(source)
-        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
-            return None
-        return round(seconds * 1_000_000_000) if math.isfinite(seconds) and seconds >= 0 else None
-    value = span.attributes.get(source)
-    if source == semconv.RESPONSE_FINISH_REASONS and isinstance(value, list):
-        value = value[0] if value else None
-    return _typed(value, type)
-
-
-def _typed(value: Any, type: str) -> Any:
-    if type == "string":
-        return value if isinstance(value, str) else None
-    if type == "bool":
-        return value if isinstance(value, bool) else None
-    return value if isinstance(value, int) and not isinstance(value, bool) and value in _INT64 else None
-
-
-def _usage(row: Row, span: Span) -> Row:
-    """The disjoint token buckets."""
-    write = span.attributes.get(semconv.USAGE_CACHE_WRITE_INPUT_TOKENS)
-    out: Row = {}
-    if isinstance(write, int):
-        out["cache_write_5m"] = max(0, write - (row["cache_write_1h"] or 0))
-    if row["input_tokens"] is not None:
-        others = [row["cache_read"], out.get("cache_write_5m"), row["cache_write_1h"], row["audio_in"], row["image_in"]]
-        out["input_uncached"] = max(0, row["input_tokens"] - sum(filter(None, others)))
-    if row["output_tokens"] is not None:
-        out["output_text"] = max(
-            0, row["output_tokens"] - sum(filter(None, [row["output_reasoning"], row["audio_out"]]))
-        )
-    return out

@@ -1,0 +1,169 @@
+"""The imitation's own account: calls, attempts, errors, tokens and money, by model and user.
+
+It is kept by code of its own, so that what a store says can be checked against it. A call that is retried is one call:
+an attempt that the client counts as a retry takes its call's earlier failure back.
+"""
+
+from __future__ import annotations
+
+import datetime
+import threading
+from collections import Counter, defaultdict
+from typing import Any
+
+import msgspec
+from llm_obs_core.interfaces.process import PriceKey
+from llm_obs_core.pricing import BundledPricer
+
+from llm_obs_testing.imitation.answer import Usage
+
+__all__ = ["Entry", "Ledger"]
+
+EPOCH = datetime.date(1970, 1, 1)
+
+
+class Entry(msgspec.Struct, kw_only=True):
+    """What one user had of one model.
+
+    Attributes:
+        calls: Calls, each counted once however often it was tried.
+        attempts: HTTP requests.
+        errors: Calls whose last attempt failed.
+        input_tokens: As reported, cached ones included.
+        cached_tokens: Part of them.
+        audio_in_tokens: Part of them.
+        output_tokens: As reported, reasoning included.
+        reasoning_tokens: Part of them.
+        audio_out_tokens: Part of them.
+        nano_usd: Cost of what was reported, nano-dollars, each call rounded once.
+        unpriced: Calls with usage that the price table does not know.
+        unreported: Answers that were begun but whose usage was never told: cut, left by the client, or streams whose
+            request did not ask for it. Their tokens are in no sum.
+    """
+
+    calls: int = 0
+    attempts: int = 0
+    errors: int = 0
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    audio_in_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    audio_out_tokens: int = 0
+    nano_usd: int = 0
+    unpriced: int = 0
+    unreported: int = 0
+
+
+FIELDS = Entry.__struct_fields__
+
+
+class Ledger:
+    """Entries by (model, user); the model is the one that answered, else the one asked for. Safe between threads.
+
+    Args:
+        provider: Under which provider the price table is asked.
+    """
+
+    def __init__(self, provider: str = "openai") -> None:
+        self._provider = provider
+        self._pricer = BundledPricer()
+        self._lock = threading.Lock()
+        self._failed: defaultdict[tuple[bytes, str], list[Entry]] = defaultdict(list)
+        self.entries: dict[tuple[str, str], Entry] = {}
+        self.statuses: Counter[int] = Counter()
+
+    def attempt(self, digest: bytes, model: str, user: str, retry: int) -> None:
+        """A request has come; `retry` is the client's count of its retries."""
+        with self._lock:
+            self._entry(model, user).attempts += 1
+            if retry and self._failed[digest, user]:
+                earlier = self._failed[digest, user].pop()
+                earlier.calls -= 1
+                earlier.errors -= 1
+
+    def failed(self, digest: bytes, model: str, user: str, status: int) -> None:
+        """An attempt ended with an error status, or 0 when its connection was cut before an answer."""
+        with self._lock:
+            self.statuses[status] += 1
+            entry = self._entry(model, user)
+            entry.calls += 1
+            entry.errors += 1
+            self._failed[digest, user].append(entry)
+
+    def answered(self, model: str, user: str, tier: str, usage: Usage) -> None:
+        """An answer was given whole, and its usage reported."""
+        cost = self._nano_usd(model, tier, usage)
+        with self._lock:
+            self.statuses[200] += 1
+            entry = self._entry(model, user)
+            entry.calls += 1
+            entry.input_tokens += usage.prompt
+            entry.cached_tokens += usage.cached
+            entry.audio_in_tokens += usage.audio_in
+            entry.output_tokens += usage.completion
+            entry.reasoning_tokens += usage.reasoning
+            entry.audio_out_tokens += usage.audio_out
+            if cost is None:
+                entry.unpriced += 1
+            else:
+                entry.nano_usd += cost
+
+    def unreported(self, model: str, user: str, *, error: bool) -> None:
+        """An answer was begun without its usage being told; `error`: the client saw it fail."""
+        with self._lock:
+            self.statuses[200] += 1
+            entry = self._entry(model, user)
+            entry.calls += 1
+            entry.unreported += 1
+            entry.errors += error
+
+    def total(self) -> Entry:
+        """The sum of all entries."""
+        with self._lock:
+            return _sum(list(self.entries.values()))
+
+    def by_model(self) -> dict[str, Entry]:
+        """Sums by model."""
+        return self._by(0)
+
+    def by_user(self) -> dict[str, Entry]:
+        """Sums by user."""
+        return self._by(1)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything, for JSON."""
+        return {
+            "total": msgspec.to_builtins(self.total()),
+            "by_model": msgspec.to_builtins(self.by_model()),
+            "by_user": msgspec.to_builtins(self.by_user()),
+            "statuses": {str(status): count for status, count in sorted(self.statuses.items())},
+        }
+
+    def _by(self, place: int) -> dict[str, Entry]:
+        with self._lock:
+            names = sorted({key[place] for key in self.entries})
+            return {name: _sum([e for key, e in self.entries.items() if key[place] == name]) for name in names}
+
+    def _entry(self, model: str, user: str) -> Entry:
+        return self.entries.setdefault((model, user), Entry())
+
+    def _nano_usd(self, model: str, tier: str, usage: Usage) -> int | None:
+        today = (datetime.datetime.now(datetime.UTC).date() - EPOCH).days
+        (price,) = self._pricer.prices([PriceKey(self._provider, model, tier, day=today)])
+        if price is None:
+            return None
+        band = price.bands[0]
+        for further in price.bands:
+            if usage.prompt > further.above_input_tokens:
+                band = further
+        pico = band.request
+        pico += (usage.prompt - usage.cached - usage.audio_in) * band.input_uncached
+        pico += usage.cached * band.cache_read + usage.audio_in * band.audio_in
+        pico += (usage.completion - usage.reasoning - usage.audio_out) * band.output_text
+        pico += usage.reasoning * band.output_reasoning + usage.audio_out * band.audio_out
+        return (pico + 500) // 1000
+
+
+def _sum(entries: list[Entry]) -> Entry:
+    return Entry(**{name: sum(getattr(entry, name) for entry in entries) for name in FIELDS})
