@@ -1,1 +1,0 @@
-"""HTTP: who may come in, the routes, the page's files."""
