@@ -1,1 +1,16 @@
 """What this distribution offers to llm-obs."""
+
+from __future__ import annotations
+
+from llm_obs_core import hookimpl
+from llm_obs_core.plugins import Register
+
+from llm_obs_lake.config import LakeOptions
+
+__all__ = ["register_sinks"]
+
+
+@hookimpl
+def register_sinks(register: Register) -> None:
+    """`lake`."""
+    register("lake", "llm_obs_lake.sink:make", LakeOptions, doc="The embedded store: Parquet files on the local disk.")

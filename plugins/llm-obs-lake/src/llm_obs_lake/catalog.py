@@ -1,0 +1,236 @@
+"""What is stored, where, and up to which Position: SQLite. Changed by the one process that has the folder's lock."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+from llm_obs_core.errors import LlmObsError, RetryableError, StoreError
+from llm_obs_core.model import Position
+
+from llm_obs_lake.ddl import APPLICATION_ID, DDL
+from llm_obs_lake.filter import BLOCK_BYTES
+from llm_obs_lake.schema import FORMAT, Kind
+
+__all__ = ["Catalog", "Segment", "Stored", "storage_error"]
+
+_COLUMNS = (
+    "id, tenant, kind, path, rows, size_bytes, min_start_ns, max_start_ns, "
+    "writer, partition, first_sequence, last_sequence, received_ns, tier"
+)
+_BUSY_S = 30.0
+
+
+class Segment(msgspec.Struct, frozen=True):
+    """One file of the store: a row of `segments`. `id` is 0 until the catalog has it; `filter` is of spans only."""
+
+    id: int
+    tenant: str
+    kind: Kind
+    path: str
+    rows: int
+    size_bytes: int
+    min_start_ns: int
+    max_start_ns: int
+    writer: str
+    partition: int
+    first_sequence: int
+    last_sequence: int
+    received_ns: int
+    tier: str = "hot"
+    filter: bytes = b""
+
+    @property
+    def unit(self) -> tuple[str, str, int, int]:
+        """What the files that belong together have in common."""
+        return self.tenant, self.writer, self.partition, self.first_sequence
+
+
+class Stored(NamedTuple):
+    """A Position and up to when everything received is stored, Unix nanoseconds."""
+
+    position: Position
+    received_ns: int
+
+
+def storage_error(error: OSError | sqlite3.Error, where: str | Path) -> LlmObsError:
+    """What a failing disk means to the worker: it may be repaired, so the write is tried again."""
+    return RetryableError(
+        "a disk that takes what is written",
+        got=getattr(error, "strerror", None) or str(error),
+        where=str(where),
+        fix="free space on it, or correct the folder's owner and mode; nothing is lost meanwhile, the log keeps it",
+    )
+
+
+class Catalog:
+    """One connection to the catalog; its methods are called by one thread at a time.
+
+    Args:
+        path: The file.
+        write: Whether this is the process with the folder's lock; it makes the tables.
+    """
+
+    def __init__(self, path: Path, *, write: bool) -> None:
+        self.path = path
+        try:
+            self._db = self._connect(write)
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(
+                "the catalog of a lake",
+                got=str(error),
+                where=str(path),
+                fix="correct its owner and mode; a damaged catalog has to come back from a copy of the whole folder",
+            ) from None
+
+    def _connect(self, write: bool) -> sqlite3.Connection:
+        mode = "rwc" if write else "ro"
+        uri = f"{self.path.absolute().as_uri()}?mode={mode}"
+        db = sqlite3.connect(uri, uri=True, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+        try:
+            (version,) = db.execute("PRAGMA user_version").fetchone()
+            if write and version == 0 and not db.execute("SELECT 1 FROM sqlite_schema").fetchone():
+                db.execute("PRAGMA journal_mode = WAL")
+                db.executescript(
+                    f"BEGIN IMMEDIATE; {DDL} INSERT INTO store VALUES (1);"
+                    f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT}; COMMIT;"
+                )
+                version = FORMAT
+            if version != FORMAT:
+                raise StoreError(
+                    f"a lake of format {FORMAT}",
+                    got=f"format {version}",
+                    where=str(self.path),
+                    fix="start the version of llm-obs that wrote it, or set server.data_dir to another folder",
+                )
+            db.execute("PRAGMA foreign_keys = ON")
+            db.execute("PRAGMA synchronous = FULL")
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def close(self) -> None:
+        """May be called twice."""
+        self._db.close()
+
+    @contextmanager
+    def _change(self) -> Iterator[sqlite3.Connection]:
+        """One transaction, all or nothing."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            raise storage_error(error, self.path) from None
+
+    def position(self, writer: str = "", partition: int = 0) -> Stored | None:
+        """Where a writer's log is stored up to; that of the last one that wrote when `writer` is empty."""
+        row = self._db.execute(
+            "SELECT writer, partition, sequence, received_ns FROM positions "
+            "WHERE ?1 = '' OR (writer = ?1 AND partition = ?2) ORDER BY changed DESC LIMIT 1",
+            (writer, partition),
+        ).fetchone()
+        return None if row is None else Stored(Position(*row[:3]), row[3])
+
+    def fresh_to_ns(self) -> int | None:
+        """Up to when everything that the last writer received is stored; None when unknown."""
+        row = self._db.execute(
+            "SELECT min(received_ns) FROM positions "
+            "WHERE writer = (SELECT writer FROM positions ORDER BY changed DESC LIMIT 1)"
+        ).fetchone()
+        return row[0] or None
+
+    def add(self, segments: Sequence[Segment], last: Position, received_ns: int) -> None:
+        """Makes files part of the store, and the Position with them. They must be durable already."""
+        with self._change() as db:
+            generation = self._raise_generation(db)
+            self._insert(db, segments)
+            db.execute(
+                "INSERT INTO positions VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET sequence = excluded.sequence, "
+                "received_ns = max(received_ns, excluded.received_ns), changed = excluded.changed",
+                (last.writer, last.partition, last.sequence, received_ns, generation),
+            )
+
+    def replace(self, old: Sequence[Segment], new: Sequence[Segment]) -> None:
+        """Takes files out of the store and puts others in their place."""
+        with self._change() as db:
+            generation = self._raise_generation(db)
+            db.executemany(
+                "UPDATE segments SET state = 'retired', retired = ? WHERE id = ?",
+                [(generation, segment.id) for segment in old],
+            )
+            db.executemany("DELETE FROM trace_filters WHERE segment_id = ?", [(segment.id,) for segment in old])
+            self._insert(db, new)
+
+    def forget(self, paths: Sequence[str]) -> None:
+        """Drops the rows of retired files, which are deleted already."""
+        with self._change() as db:
+            db.executemany("DELETE FROM segments WHERE state = 'retired' AND path = ?", [(path,) for path in paths])
+
+    def _raise_generation(self, db: sqlite3.Connection) -> int:
+        (generation,) = db.execute("UPDATE store SET generation = generation + 1 RETURNING generation").fetchone()
+        return int(generation)
+
+    def _insert(self, db: sqlite3.Connection, segments: Sequence[Segment]) -> None:
+        for segment in segments:
+            *values, bits = msgspec.structs.astuple(segment)[1:]
+            id = db.execute(
+                f"INSERT INTO segments ({_COLUMNS.removeprefix('id, ')}) VALUES ({', '.join('?' * len(values))})",
+                values,
+            ).lastrowid
+            if bits:
+                db.execute("INSERT INTO trace_filters VALUES (?, ?, ?)", (id, len(bits) // BLOCK_BYTES, bits))
+
+    def snapshot(self) -> tuple[int, list[Segment]]:
+        """The generation and the live files, oldest first."""
+        with self._read() as db:
+            (generation,) = db.execute("SELECT generation FROM store").fetchone()
+            rows = db.execute(
+                f"SELECT {_COLUMNS} FROM segments WHERE state = 'live' ORDER BY tenant, kind, first_sequence"
+            )
+            return generation, [Segment(*row) for row in rows]
+
+    def filter_blocks(self, tenant: str, hash: int) -> list[tuple[Segment, bytes]]:
+        """Each live segment of a tenant's spans with the block of its filter that a trace of this hash is in."""
+        rows = self._db.execute(
+            f"SELECT {_COLUMNS}, substr(bits, 1 + (? % blocks) * {BLOCK_BYTES}, {BLOCK_BYTES}) "
+            "FROM segments JOIN trace_filters ON segment_id = id "
+            "WHERE tenant = ? AND kind = 'spans' AND state = 'live'",
+            (hash >> 32, tenant),
+        )
+        return [(Segment(*row[:-1]), row[-1]) for row in rows]
+
+    def retired(self, below: int | None = None) -> list[str]:
+        """Paths of the files that nothing reads any more, of those that were retired up to a generation."""
+        rows = self._db.execute(
+            "SELECT path FROM segments WHERE state = 'retired' AND (?1 IS NULL OR retired <= ?1)", (below,)
+        )
+        return [path for (path,) in rows]
+
+    def paths(self) -> set[str]:
+        """Every path that the catalog names."""
+        return {path for (path,) in self._db.execute("SELECT path FROM segments")}
+
+    def change_mark(self) -> int:
+        """A number that differs after another connection has changed the catalog."""
+        (mark,) = self._db.execute("PRAGMA data_version").fetchone()
+        return int(mark)
+
+    @contextmanager
+    def _read(self) -> Iterator[sqlite3.Connection]:
+        """One view of all tables."""
+        self._db.execute("BEGIN")
+        try:
+            yield self._db
+        finally:
+            self._db.execute("COMMIT")

@@ -1,0 +1,38 @@
+"""The options of the lake, as a user writes them under `[sinks.lake.options]` and `[readers.lake.options]`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+__all__ = ["LakeOptions"]
+
+
+class LakeOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Options of the sink and the reader `lake`."""
+
+    path: Annotated[str, Meta(description="Folder of the store; `lake` in server.data_dir when empty.")] = ""
+    data_dir: Annotated[str, Meta(description="Filled in with server.data_dir.")] = "llm-obs-data"
+    writer: Annotated[str, Meta(description="Filled in with server.writer; whose Position the sink starts from.")] = ""
+    compression_level: Annotated[int, Meta(description="Level of zstd.", ge=1, le=19)] = 1
+    merge: Annotated[bool, Meta(description="Whether the sink merges small segments in the background.")] = True
+    merge_interval_s: Annotated[
+        float, Meta(description="Pause between looks for segments to merge, seconds.", gt=0)
+    ] = 5.0
+    merge_segments: Annotated[int, Meta(description="Segments of like size that are merged into one.", ge=2)] = 8
+    merge_max_rows: Annotated[int, Meta(description="Most spans of a merged segment.", ge=1)] = 262_144
+    retention_days: Annotated[
+        float | None, Meta(description="Segments received longer ago are dropped, days; none keeps all.", gt=0)
+    ] = None
+    memory_limit_bytes: Annotated[
+        int, Meta(description="Most memory of the reader's DuckDB, bytes.", ge=64 * 1024**2)
+    ] = 512 * 1024**2
+    threads: Annotated[int, Meta(description="Threads of the reader's DuckDB; 0 takes one a core.", ge=0)] = 0
+
+    @property
+    def folder(self) -> Path:
+        """Where the store is."""
+        return Path(self.path) if self.path else Path(self.data_dir) / "lake"

@@ -1,0 +1,128 @@
+"""From one tenant's parts to the tables of a segment's files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from llm_obs_core.interfaces import SinkPart
+
+from llm_obs_lake.arrow import array_of, id_numbers, numbers, table_of
+from llm_obs_lake.fold import fold_spans
+from llm_obs_lake.schema import SCHEMAS, Kind
+
+__all__ = ["content_table", "share_bodies", "span_order", "tables_of"]
+
+Rows = npt.NDArray[np.int64]
+
+
+def tables_of(parts: Sequence[SinkPart]) -> dict[Kind, pa.Table]:
+    """The tables of parts of one tenant; those without rows are left out.
+
+    Of spans with the same ids the last one is kept. Measures are kept as they came.
+    """
+    spans = _joined([table_of({**part.spans.columns(), **part.spans.payloads()}, SCHEMAS["spans"]) for part in parts])
+    order = span_order(spans)
+    spans = _taken(spans, pa.array(order))
+    found: dict[Kind, pa.Table] = {"spans": spans, "summaries": fold_spans(spans)}
+    messages = _messages(parts)
+    if messages is not None:
+        found["content"] = content_table(messages, spans, order)
+    measures = [table_of(part.measures.columns(), SCHEMAS["measures"]) for part in parts if part.measures is not None]
+    if measures:
+        found["measures"] = _joined(measures)
+    return {kind: table for kind, table in found.items() if len(table)}
+
+
+def _taken(table: pa.Table, order: pa.Array) -> pa.Table:
+    """As `Table.take`; a column of nulls, and every batch has many, is made new."""
+    columns = [
+        pa.nulls(len(order), column.type) if column.null_count == len(column) else column.take(order)
+        for column in table.columns
+    ]
+    return pa.table(columns, schema=table.schema)
+
+
+def span_order(spans: pa.Table) -> Rows:
+    """The rows in the order of a file: by trace, then start; only the last of those with the same ids."""
+    traces, ids = id_numbers(spans["trace_id"]), id_numbers(spans["span_id"])[:, 0]
+    order = np.lexsort((numbers(spans["start_ns"]), traces[:, 1], traces[:, 0]))
+    mixed = np.sort(traces[:, 1] * np.uint64(0x9E3779B97F4A7C15) ^ traces[:, 0] ^ ids)
+    if not np.any(mixed[1:] == mixed[:-1]):  # no two rows can have the same ids
+        return order.astype(np.int64)
+    by_id = np.lexsort((ids, traces[:, 1], traces[:, 0]))  # stable: equal ids stay in the order they came
+    same = (ids[by_id][1:] == ids[by_id][:-1]) & np.all(traces[by_id][1:] == traces[by_id][:-1], axis=1)
+    kept = np.ones(len(order), dtype=np.bool_)
+    kept[by_id[:-1][same]] = False
+    return order[kept[order]].astype(np.int64)
+
+
+def content_table(messages: pa.Table, spans: pa.Table, order: Rows) -> pa.Table:
+    """The messages of a file of spans, in its order.
+
+    Args:
+        messages: The columns of `ContentBatch`, rows counted as in the parts.
+        spans: The file's spans.
+        order: Which row of the parts each of them was.
+    """
+    place = np.full(int(order.max(initial=-1)) + 1, -1, dtype=np.int64)
+    place[order] = np.arange(len(order))
+    rows = numbers(messages["row"])
+    at = np.where(rows < len(place), place[np.minimum(rows, len(place) - 1)], -1)
+    sorted_rows = np.argsort(at, kind="stable")
+    sorted_rows = sorted_rows[at[sorted_rows] >= 0]
+    whose = pa.array(at[sorted_rows])
+    messages = messages.take(pa.array(sorted_rows))
+    return share_bodies(
+        pa.table(
+            {
+                "trace_id": spans["trace_id"].combine_chunks().take(whose),
+                "span_id": spans["span_id"].combine_chunks().take(whose),
+                "slot": messages["slot"],
+                "index": messages["index"],
+                "digest": messages["digest"],
+                "body_bytes": pc.binary_length(messages["body"]),
+                "body": messages["body"],
+            }
+        )
+    )
+
+
+def share_bodies(table: pa.Table, first_row: int = 0) -> pa.Table:
+    """Keeps one body of each digest: that of its first row; the others point to it.
+
+    Args:
+        table: The content's columns but for `body_row`, every body there.
+        first_row: The place in the file of the table's first row.
+    """
+    codes = numbers(table["digest"].combine_chunks().dictionary_encode().indices)
+    rows = np.arange(len(codes), dtype=np.int32)
+    firsts = np.zeros(int(codes.max(initial=-1)) + 1, dtype=np.int32)
+    firsts[codes[::-1]] = rows[::-1]
+    holder = firsts[codes]
+    body = table["body"].combine_chunks().take(pa.array(rows, mask=holder != rows))
+    columns = {
+        **{name: table[name] for name in table.column_names},
+        "body_row": pa.array(holder + np.int32(first_row)),
+        "body": body,
+    }
+    return pa.table([columns[name] for name in SCHEMAS["content"].names], schema=SCHEMAS["content"])
+
+
+def _messages(parts: Sequence[SinkPart]) -> pa.Table | None:
+    tables = []
+    first = 0
+    for part in parts:
+        if part.contents is not None and len(part.contents):
+            columns = {name: array_of(column) for name, column in part.contents.columns().items()}
+            columns["row"] = pc.add(columns["row"], pa.scalar(first, pa.int32()))
+            tables.append(pa.table(columns))
+        first += len(part.spans)
+    return _joined(tables) if tables else None
+
+
+def _joined(tables: Sequence[pa.Table]) -> pa.Table:
+    return tables[0] if len(tables) == 1 else pa.concat_tables(tables).combine_chunks()
