@@ -54,6 +54,14 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", "-q", "-m", "not e2e", *session.posargs)
 
 
+@nox.session(python=["3.13", "3.14"])
+def smoke(session: nox.Session) -> None:
+    """The compiled parts and what stands right on them, on newer interpreters where there are some."""
+    sync(session, "--python", session.virtualenv.interpreter)
+    session.run("llm-obs", "price", "openai", "gpt-4o")
+    session.run("pytest", "-q", "-x", "core_ext", "packages/llm-obs-core", "packages/llm-obs-sdk")
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Ruff's rules and format, and spelling."""

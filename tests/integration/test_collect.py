@@ -15,16 +15,13 @@ from typing import Any
 import pytest
 
 COMMAND = [sys.executable, "-c", "from llm_obs.cli import main; main()"]
-FREE = {
-    "LLM_OBS_RECEIVER__HTTP__LISTEN": "127.0.0.1:0",
-    "LLM_OBS_RECEIVER__GRPC__LISTEN": "127.0.0.1:0",
-    "LLM_OBS_SINKS__LAKE__ENABLED": "false",
-}
+FREE = {"LLM_OBS_RECEIVER__HTTP__LISTEN": "127.0.0.1:0", "LLM_OBS_RECEIVER__GRPC__LISTEN": "127.0.0.1:0"}
 
 PROGRAM = """
 import sys, llm_obs_sdk
 llm_obs_sdk.init(service_name="shop", endpoint=sys.argv[1], instrument=())
-with llm_obs_sdk.span("answer", **{"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o"}):
+call = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": "gpt-4o"}
+with llm_obs_sdk.span("answer", **call, **{"gen_ai.usage.input_tokens": 1000, "gen_ai.usage.output_tokens": 10}):
     with llm_obs_sdk.span("lookup", note="ask jane@mail.example"):
         pass
 result = llm_obs_sdk.flush()
@@ -77,11 +74,14 @@ def test_a_programs_spans_are_found_in_the_log(tmp_path: Path) -> None:
         assert "llm_obs_received_spans_total 2.0" in metrics
         assert 'llm_obs_ledger_spans_total{reason="",state="logged"} 2.0' in metrics
         assert 'llm_obs_scrubbed_values_total{pattern="email"} 1.0' in metrics
+        assert 'llm_obs_priced_calls_total{provider="openai"} 1.0' in metrics
     assert child.returncode == 0
     spans = {span["name"]: span for span in logged(data)}
     assert set(spans) == {"answer", "lookup"}
     assert spans["lookup"]["parent_span_id"] == spans["answer"]["span_id"]
     assert spans["lookup"]["attributes"]["note"] == "ask [REDACTED:email]"
+    assert spans["answer"]["attributes"]["llm_obs.usage.role"] == "leaf"
+    assert spans["answer"]["attributes"]["llm_obs.cost.total_nano_usd"] == 2_600_000
     assert spans["answer"]["resource"]["service.name"] == "shop"
 
 

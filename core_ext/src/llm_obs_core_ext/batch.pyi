@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from llm_obs_core.model import Rejection, Span
 
 from llm_obs_core_ext.arrow import Arrow
+from llm_obs_core_ext.contents import ContentBatch
 
 class KeyTable:
     """Numbers for the keys that the hot path looks at: 1 + the key's place in `names`.
@@ -65,6 +66,16 @@ class SpanBatch:
 
         Raises:
             LimitError: One column is over 2 GiB.
+        """
+    def contents(self, key: bytes) -> ContentBatch:
+        """The messages of the rows, one by one; the rules are those of `contents.pyi`.
+
+        Args:
+            key: 16 to 64 bytes, one a tenant: digests of different tenants must not be comparable.
+
+        Raises:
+            LimitError: The messages are over 2 GiB.
+            ValueError: The key is shorter or longer.
         """
     def select(self, mask: bytes | bytearray | memoryview) -> SpanBatch:
         """The rows whose byte in `mask` is not zero, over the same buffers; `rejected` is empty."""

@@ -172,6 +172,12 @@ cdef class SpanBatch:
 
         return read_payloads(self)
 
+    def contents(self, key):
+        """The messages of the rows, one by one."""
+        from llm_obs_core_ext.contents import read_contents
+
+        return read_contents(self, key)
+
     def select(self, mask):
         """The rows whose byte in `mask` is not zero, over the same buffers."""
         from llm_obs_core_ext.rows import select_rows

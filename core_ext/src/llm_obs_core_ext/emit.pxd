@@ -11,6 +11,10 @@ cdef enum EditOp:
     EDIT_REMOVED = 3  # the key is gone
 
 
+cdef enum:
+    OURS = 4          # Attr.flags of an edit: the value is a constant of ours, with nothing in it to scrub
+
+
 cdef struct Edit:
     Attr attr         # key_at in the arena; value as EditOp says; entry_at and entry_end unused
     uint32_t next     # the row's next edit + 1, 0 at the end
@@ -32,6 +36,7 @@ cdef class Edits:
     cdef uint8_t* arena           # keys and values, append only
     cdef size_t used
     cdef size_t room
+    cdef uint32_t* key_ats        # by key id: where the arena has the key + 1, 0 not yet
     cdef Py_ssize_t exports       # buffer views of the arena; it may not grow while there are any
     cdef Source* sources          # by buffer, the arena is the last; hits are built by `_settle`
     cdef list hits                # by source: [(start, end, replacement)]
@@ -40,8 +45,9 @@ cdef class Edits:
     cdef int _settle(self) except -1
     cdef int _append(self, const uint8_t* text, uint32_t length, uint32_t* at) noexcept nogil
     cdef Edit* _edit_of(self, Py_ssize_t row, const uint8_t* key, uint32_t length, uint32_t key_hash) noexcept nogil
-    cdef int _apply_id(
-        self, Py_ssize_t row, uint16_t key_id, uint32_t op, const Attr* value, const uint8_t* base
+    cdef int _put(
+        self, Py_ssize_t row, const uint8_t* key, uint32_t length, uint32_t key_hash, uint16_t key_id, uint32_t op,
+        const Attr* value, const uint8_t* base
     ) noexcept nogil
     cdef int _find(
         self, Py_ssize_t row, const uint8_t* key, uint32_t length, uint32_t key_hash, Found* out
@@ -62,7 +68,11 @@ cdef class Edits:
     cdef int move(self, Py_ssize_t row, uint16_t old_id, uint16_t new_id) noexcept nogil
     # 1 and the value with all edits so far, or 0 when the row lacks the key.
     cdef int find(self, Py_ssize_t row, uint16_t key_id, Found* out) noexcept nogil
-    # The general form behind the twins: a key by bytes, op, and the value.
+    # The general forms behind the twins: a key by number or by bytes, op, and the value: its type, its flag OURS, and
+    # what counts from `base`, or from the arena when that is NULL. EDIT_SET copies text into the arena when it has a base.
+    cdef int apply_id(
+        self, Py_ssize_t row, uint16_t key_id, uint32_t op, const Attr* value, const uint8_t* base
+    ) noexcept nogil
     cdef int apply(
         self, Py_ssize_t row, const uint8_t* key, uint32_t length, uint32_t op, const Attr* value, const uint8_t* base
     ) noexcept nogil

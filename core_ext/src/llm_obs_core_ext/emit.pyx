@@ -21,7 +21,8 @@ cdef class Edits:
         self.heads = <uint32_t*> calloc(batch.row_count + 1, sizeof(uint32_t))
         self.tails = <uint32_t*> calloc(batch.row_count + 1, sizeof(uint32_t))
         self.sources = <Source*> calloc(batch.buffer_count + 1, sizeof(Source))
-        if self.heads == NULL or self.tails == NULL or self.sources == NULL:
+        self.key_ats = <uint32_t*> calloc(batch.keys.count + 1, sizeof(uint32_t))
+        if self.heads == NULL or self.tails == NULL or self.sources == NULL or self.key_ats == NULL:
             raise MemoryError
         self.hits = [[] for _ in range(batch.buffer_count + 1)]
 
@@ -29,6 +30,7 @@ cdef class Edits:
         free(self.heads)
         free(self.tails)
         free(self.sources)
+        free(self.key_ats)
         free(self.edits)
         free(self.arena)
 
@@ -68,6 +70,22 @@ cdef class Edits:
         self, Py_ssize_t row, const uint8_t* key, uint32_t length, uint32_t op, const Attr* value, const uint8_t* base
     ) noexcept nogil:
         cdef uint32_t key_hash = otlp_hash(key, length)
+        cdef uint16_t key_id = self.batch.keys.find(key, length, key_hash)
+        return self._put(row, key, length, key_hash, key_id, op, value, base)
+
+    cdef int apply_id(
+        self, Py_ssize_t row, uint16_t key_id, uint32_t op, const Attr* value, const uint8_t* base
+    ) noexcept nogil:
+        cdef uint32_t start = self.batch.keys.starts[key_id]
+        cdef uint32_t length = self.batch.keys.starts[key_id + 1] - start
+        return self._put(
+            row, self.batch.keys.blob_base + start, length, self.batch.keys.hashes[key_id], key_id, op, value, base
+        )
+
+    cdef int _put(
+        self, Py_ssize_t row, const uint8_t* key, uint32_t length, uint32_t key_hash, uint16_t key_id, uint32_t op,
+        const Attr* value, const uint8_t* base
+    ) noexcept nogil:
         cdef Edit* edit = self._edit_of(row, key, length, key_hash)
         cdef Attr attr
         cdef uint32_t at = 0
@@ -77,10 +95,10 @@ cdef class Edits:
         if value != NULL:
             attr.type = value.type
             attr.value = value.value
-            attr.flags = HAS_VALUE
+            attr.flags = HAS_VALUE | (value.flags & OURS)
             text = value.type == VALUE_STRING or value.type == VALUE_BYTES
             text = text or value.type == VALUE_ARRAY or value.type == VALUE_KVLIST
-        if op == EDIT_SET and text:
+        if op == EDIT_SET and text and base != NULL:
             if self._append(base + attr.value.text.at, attr.value.text.length, &at):
                 return -1
             attr.value.text.at = at
@@ -91,11 +109,12 @@ cdef class Edits:
                     return -1
                 self.edits = <Edit*> fresh
                 self.capacity = self.capacity * 2 + 64
-            if self._append(key, length, &attr.key_at):
+            if self.key_ats[key_id]:
+                attr.key_at = self.key_ats[key_id] - 1
+            elif self._append(key, length, &attr.key_at):
                 return -1
-            attr.key_length = length
-            attr.key_hash = key_hash
-            attr.key_id = self.batch.keys.find(key, length, key_hash)
+            elif key_id != KEY_UNKNOWN:
+                self.key_ats[key_id] = attr.key_at + 1
             edit = &self.edits[self.count]
             edit.next = 0
             self.count += 1
@@ -106,9 +125,9 @@ cdef class Edits:
             self.tails[row] = self.count
         else:
             attr.key_at = edit.attr.key_at
-            attr.key_length = length
-            attr.key_hash = key_hash
-            attr.key_id = edit.attr.key_id
+        attr.key_length = length
+        attr.key_hash = key_hash
+        attr.key_id = key_id
         edit.attr = attr
         edit.op = op
         return 0
@@ -118,15 +137,10 @@ cdef class Edits:
     ) noexcept nogil:
         cdef Attr value
         value.type = type
+        value.flags = 0
         value.value.text.at = 0
         value.value.text.length = length
-        return self._apply_id(row, key_id, EDIT_SET, &value, text)
-
-    cdef int _apply_id(
-        self, Py_ssize_t row, uint16_t key_id, uint32_t op, const Attr* value, const uint8_t* base
-    ) noexcept nogil:
-        cdef uint32_t start = self.batch.keys.starts[key_id]
-        return self.apply(row, self.batch.keys.blob_base + start, self.batch.keys.starts[key_id + 1] - start, op, value, base)
+        return self.apply_id(row, key_id, EDIT_SET, &value, text)
 
     cdef int set_text(self, Py_ssize_t row, uint16_t key_id, const uint8_t* text, uint32_t length) noexcept nogil:
         return self.set_payload(row, key_id, VALUE_STRING, text, length)
@@ -134,27 +148,31 @@ cdef class Edits:
     cdef int set_int(self, Py_ssize_t row, uint16_t key_id, int64_t value) noexcept nogil:
         cdef Attr attr
         attr.type = VALUE_INT
+        attr.flags = 0
         attr.value.i64 = value
-        return self._apply_id(row, key_id, EDIT_SET, &attr, NULL)
+        return self.apply_id(row, key_id, EDIT_SET, &attr, NULL)
 
     cdef int set_double(self, Py_ssize_t row, uint16_t key_id, double value) noexcept nogil:
         cdef Attr attr
         attr.type = VALUE_DOUBLE
+        attr.flags = 0
         attr.value.f64 = value
-        return self._apply_id(row, key_id, EDIT_SET, &attr, NULL)
+        return self.apply_id(row, key_id, EDIT_SET, &attr, NULL)
 
     cdef int set_bool(self, Py_ssize_t row, uint16_t key_id, bint value) noexcept nogil:
         cdef Attr attr
         attr.type = VALUE_BOOL
+        attr.flags = 0
         attr.value.i64 = value
-        return self._apply_id(row, key_id, EDIT_SET, &attr, NULL)
+        return self.apply_id(row, key_id, EDIT_SET, &attr, NULL)
 
     cdef int drop(self, Py_ssize_t row, uint16_t key_id) noexcept nogil:
-        return self._apply_id(row, key_id, EDIT_REMOVED, NULL, NULL)
+        return self.apply_id(row, key_id, EDIT_REMOVED, NULL, NULL)
 
     cdef int find(self, Py_ssize_t row, uint16_t key_id, Found* out) noexcept nogil:
         cdef uint32_t start = self.batch.keys.starts[key_id]
-        return self._find(row, self.batch.keys.blob_base + start, self.batch.keys.starts[key_id + 1] - start, self.batch.keys.hashes[key_id], out)
+        cdef uint32_t length = self.batch.keys.starts[key_id + 1] - start
+        return self._find(row, self.batch.keys.blob_base + start, length, self.batch.keys.hashes[key_id], out)
 
     cdef int _find(
         self, Py_ssize_t row, const uint8_t* key, uint32_t length, uint32_t key_hash, Found* out
@@ -192,13 +210,9 @@ cdef class Edits:
             return 0
         if not self._find(row, old, old_length, otlp_hash(old, old_length), &found):
             return 0
-        if found.base == self.batch.bases[self.batch.rows[row].buffer]:
-            result = self.apply(row, new, new_length, EDIT_MOVED, &found.attr, NULL)
-        else:
-            # The value is in the arena already, where appending may move it: point at it instead of copying.
-            result = self.apply(row, new, new_length, EDIT_MOVED, &found.attr, NULL)
-            if result == 0:
-                self._edit_of(row, new, new_length, otlp_hash(new, new_length)).op = EDIT_SET
+        # The value stays where it is: in the row's buffer, or in the arena, which an edit before put it into.
+        op = EDIT_MOVED if found.base == self.batch.bases[self.batch.rows[row].buffer] else EDIT_SET
+        result = self.apply(row, new, new_length, op, &found.attr, NULL)
         return result or self.apply(row, old, old_length, EDIT_REMOVED, NULL, NULL)
 
     cdef int move(self, Py_ssize_t row, uint16_t old_id, uint16_t new_id) noexcept nogil:
@@ -250,6 +264,7 @@ cdef class Edits:
         cdef Attr attr
         cdef bytes payload = b""
         self._check(row, key)
+        attr.flags = 0
         attr.value.i64 = 0
         if isinstance(value, bool):
             attr.type = VALUE_BOOL

@@ -237,7 +237,7 @@ def write_request(SpanBatch batch not None, Edits edits not None):
     with nogil:
         for i in range(batch.row_count):
             room += batch.rows[i].length + 8
-        room += edits.used + room // 16
+        room += edits.used + 64 * <size_t> edits.count + room // 16  # texts of edits may be shared: a guess
         job.w.data = <uint8_t*> malloc(room)
         job.w.room = room
         if job.w.data == NULL:

@@ -6,7 +6,7 @@ from libc.stdlib cimport free, realloc
 from libc.string cimport memset
 
 from llm_obs_core_ext.batch cimport *
-from llm_obs_core_ext.emit cimport EDIT_REMOVED, EDIT_SET, Edits
+from llm_obs_core_ext.emit cimport EDIT_REMOVED, EDIT_SET, OURS, Edits
 from llm_obs_core_ext.wire cimport *
 
 
@@ -140,6 +140,6 @@ def edit_texts(Edits edits not None):
                 continue
             if edits.edits[n].attr.key_id == KEY_UNKNOWN:
                 add(&out, edits.edits[n].attr.key_at, edits.edits[n].attr.key_at + edits.edits[n].attr.key_length)
-            if edits.edits[n].op == EDIT_SET:
+            if edits.edits[n].op == EDIT_SET and not edits.edits[n].attr.flags & OURS:
                 add_value(&out, edits.arena, &edits.edits[n].attr)
     return results(&out, memoryview(edits))

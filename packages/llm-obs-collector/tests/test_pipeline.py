@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from llm_obs_collector.pipeline import Pipeline
+from llm_obs_collector.pipeline import Meaning, Pipeline
+from llm_obs_collector.pipeline.pipeline import Prepared
 from llm_obs_collector.scrub import BUILTIN, DEFAULT, Scanner
-from llm_obs_core.config import Receiver
-from llm_obs_core.errors import ConfigError, LimitError, RetryableError, WireError
+from llm_obs_core import builtin, plugins
+from llm_obs_core.config import Config, Pricing, Receiver
+from llm_obs_core.errors import ConfigError, LimitError, PluginError, RetryableError, WireError
 from llm_obs_core.interfaces import Context, ScrubRules
 from llm_obs_core.model import RecordKind, Span
 from llm_obs_core_ext.scan import scan
@@ -73,9 +75,17 @@ def request(*texts: str, spans: int = 1) -> bytes:
     return message.SerializeToString()
 
 
+INSTALLED = plugins.load(modules={"builtin": builtin}, entry_points=False)
+MEANING = Meaning.configured(INSTALLED, Config())
+
+
+def prepared(body: bytes, scanner: Scanner = SCANNER, meaning: Meaning = MEANING) -> Prepared:
+    pipeline = Pipeline(None, scanner, Receiver(), meaning=meaning)  # type: ignore[arg-type]  # the log is not reached
+    return pipeline.prepare(body, CONTEXT)
+
+
 def stored(body: bytes, scanner: Scanner = SCANNER) -> bytes:
-    pipeline = Pipeline(None, scanner, Receiver())  # type: ignore[arg-type]  # the log is not reached
-    return pipeline.prepare(body, CONTEXT).record.payload
+    return prepared(body, scanner).record.payload
 
 
 @pytest.mark.parametrize(("name", "secret"), SECRETS.items())
@@ -217,6 +227,79 @@ async def test_too_much_under_way_is_put_off(tmp_path: Path) -> None:
     await log.stop()
 
 
+def calls_request(*calls: dict[str, str | int | list[str]], spans: int = 1) -> bytes:
+    message = ExportTraceServiceRequest()
+    scope = message.resource_spans.add().scope_spans.add()
+    for number in range(spans * len(calls)):
+        span = scope.spans.add(trace_id=bytes([1] * 16), span_id=(number + 1).to_bytes(8, "big"), name="call")
+        span.start_time_unix_nano = 1_790_000_000_000_000_000
+        for key, value in calls[number % len(calls)].items():
+            target = span.attributes.add(key=key).value
+            if isinstance(value, int):
+                target.int_value = value
+            elif isinstance(value, str):
+                target.string_value = value
+            else:
+                for item in value:
+                    target.array_value.values.add().string_value = item
+    return message.SerializeToString()
+
+
+CALL: dict[str, str | int | list[str]] = {
+    "openinference.span.kind": "LLM",
+    "llm.provider": "openai",
+    "llm.model_name": "gpt-4o-mini",
+    "llm.token_count.prompt": 1000,
+    "llm.token_count.completion": 100,
+    "llm.finish_reason": "tool_calls",
+    "input.value": "mail jane@mail.example",
+}
+
+
+def test_a_foreign_span_is_normalised_priced_and_scrubbed() -> None:
+    done = prepared(calls_request(CALL, {"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 1}))
+    first, second = scan(done.record.payload).spans()
+    assert first.attributes | CALL | {"input.value": "mail [REDACTED:email]"} == first.attributes
+    assert {key: value for key, value in first.attributes.items() if key not in CALL and key != "llm_obs.price.id"} == {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "openai",
+        "gen_ai.request.model": "gpt-4o-mini",
+        "gen_ai.response.model": "gpt-4o-mini",
+        "gen_ai.usage.input_tokens": 1000,
+        "gen_ai.usage.output_tokens": 100,
+        "gen_ai.response.finish_reasons": ["tool_call"],
+        "gen_ai.input.messages": "mail [REDACTED:email]",
+        "llm_obs.completeness": "complete",
+        "llm_obs.usage.role": "leaf",
+        "llm_obs.usage.basis": "reported",
+        "llm_obs.cost.total_nano_usd": 1000 * 150 + 100 * 600,
+    }
+    assert str(first.attributes["llm_obs.price.id"]).startswith("genai-prices/")
+    assert "llm_obs.cost.total_nano_usd" not in second.attributes
+    assert done.priced == ({"openai": 1}, {"other": 1})
+    assert (done.record.normalizer_version, done.record.prices_version > 20_000) == (2, True)
+
+
+def test_a_value_that_normalising_copies_is_scrubbed() -> None:
+    finish = {"gen_ai.operation.name": "chat", "llm.finish_reason": "AKIAIOSFODNN7EXAMPLE"}
+    payload = prepared(calls_request(finish)).record.payload
+    assert b"AKIA" not in payload
+    (span,) = scan(payload).spans()
+    assert span.attributes["gen_ai.response.finish_reasons"] == ["[REDACTED:aws_access_key]"]
+
+
+def test_own_prices_win_and_what_is_not_installed_is_named() -> None:
+    rules = ({"model": "gpt-4o-*", "input": "7", "output": 0},)
+    meaning = Meaning.configured(INSTALLED, Config(pricing=Pricing(rules=rules)))
+    (span,) = scan(prepared(calls_request(CALL), meaning=meaning).record.payload).spans()
+    assert (span.attributes["llm_obs.cost.total_nano_usd"], span.attributes["llm_obs.price.id"]) == (
+        7_000_000,
+        "rule/0/*/gpt-4o-*",
+    )
+    with pytest.raises(PluginError, match=r"pricing\.pricers"):
+        Meaning.configured(INSTALLED, Config(pricing=Pricing(pricers=("none",))))
+
+
 def python_calls(body: bytes) -> int:
     count = 0
 
@@ -235,3 +318,5 @@ def python_calls(body: bytes) -> int:
 
 def test_python_runs_per_request_not_per_span() -> None:
     assert python_calls(request("hello", spans=16)) == python_calls(request("hello", spans=4096))
+    call = CALL | {"input.value": "hello"}
+    assert python_calls(calls_request(call, spans=16)) == python_calls(calls_request(call, spans=4096))

@@ -24,11 +24,12 @@ def test_a_map_ends_in_words_that_it_leaves_alone() -> None:
                 assert operation.mapping.get(word, word) == word
 
 
-def test_milliseconds_become_seconds() -> None:
+def test_milliseconds_become_seconds_and_dollars_nano_dollars() -> None:
     scales = [item for item in load().get("normalizer", "genai").make().rules().operations if isinstance(item, Scale)]
-    assert [(item.target, item.numerator, item.denominator) for item in scales] == [
-        (semconv.RESPONSE_TIME_TO_FIRST_CHUNK, 1, 1000)
-    ]
+    assert {(item.target, item.numerator, item.denominator, item.integer) for item in scales} == {
+        (semconv.RESPONSE_TIME_TO_FIRST_CHUNK, 1, 1000, False),
+        (semconv.COST_TOTAL_NANO_USD, 10**9, 1, True),
+    }
 
 
 def test_the_pricer_takes_rules_from_the_configuration() -> None:

@@ -8,9 +8,19 @@ from genai_prices import Usage
 from genai_prices.data import providers
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from llm_obs_core.errors import ConfigError
+from llm_obs_core import builtin, plugins
+from llm_obs_core.config import Pricing
+from llm_obs_core.errors import ConfigError, PluginError
 from llm_obs_core.interfaces import Price, PriceBand, PriceKey
-from llm_obs_core.pricing import BundledPricer, PricingOptions, PricingRule, TokenBuckets, cost_nano_usd
+from llm_obs_core.pricing import (
+    BundledPricer,
+    PricingOptions,
+    PricingRule,
+    RulePricer,
+    TokenBuckets,
+    configured,
+    cost_nano_usd,
+)
 
 DAY = datetime.date(2026, 11, 1)
 DAYS = (DAY - datetime.date(1970, 1, 1)).days
@@ -128,11 +138,63 @@ def test_a_band_applies_above_its_threshold() -> None:
 
 
 def test_a_service_tier_of_the_table_is_used_and_named() -> None:
-    standard, priority, odd = PRICER.prices(
-        [PriceKey("openai", "gpt-5", tier, day=DAYS) for tier in ("default", "priority", "no-such-tier")]
+    standard, priority, upper = PRICER.prices(
+        [PriceKey("openai", "gpt-5", tier, day=DAYS) for tier in ("default", "priority", "Priority")]
     )
     assert standard is not None
     assert priority is not None
-    assert odd == standard
+    assert upper == priority
     assert priority.price_id.endswith("/priority")
     assert priority.bands[0].input_uncached > standard.bands[0].input_uncached
+
+
+def test_a_tier_without_a_price_is_not_priced_as_the_standard_one() -> None:
+    keys = [
+        PriceKey("openai", "gpt-5", "scale", day=DAYS),
+        PriceKey("anthropic", "claude-sonnet-4-5", "batch", day=DAYS),
+    ]
+    assert PRICER.prices(keys) == [None, None]
+    rule = PricingRule("gpt-5", input=1, tier="scale")
+    (mine,) = BundledPricer(PricingOptions((rule,))).prices(keys[:1])
+    assert mine is not None
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 2, 1, 0), (2, 0, 3, 1)])
+def test_of_a_users_rules_the_newest_that_is_valid_wins(order: tuple[int, ...]) -> None:
+    rules = (
+        PricingRule("m", input=1, valid_from="2026-01-01"),
+        PricingRule("m*", input=2, valid_from="2026-03-01"),
+        PricingRule("m", input=3, valid_from="2026-05-01"),
+        PricingRule("other", input=9, valid_from="2026-05-02"),
+    )
+    pricer = RulePricer([rules[n] for n in order])
+    days = [datetime.date(2026, month, day) - datetime.date(1970, 1, 1) for month, day in ((2, 28), (3, 1), (6, 1))]
+    found = pricer.prices([PriceKey("p", "m", day=day.days) for day in days])
+    assert [price and price.bands[0].input_uncached for price in found] == [1_000_000, 2_000_000, 3_000_000]
+    assert pricer.prices([PriceKey("p", "m", day=0)]) == [None]
+
+
+def test_of_rules_of_one_day_the_first_wins_and_a_tier_may_be_named() -> None:
+    rules = (
+        PricingRule("m", input=1, tier="flex"),
+        PricingRule("m", input=2, tier="default"),
+        PricingRule("m", input=3),
+    )
+    found = RulePricer(rules).prices([PriceKey("p", "m", tier) for tier in ("Flex", "", "standard", "other")])
+    assert [price and price.bands[0].input_uncached for price in found] == [1_000_000, 2_000_000, 2_000_000, 3_000_000]
+
+
+def test_the_section_makes_the_pricers_with_own_rules_first() -> None:
+    installed = plugins.load(modules={"builtin": builtin}, entry_points=False)
+    section = Pricing(rules=({"model": "gpt-4o", "input": "7"},))
+    own, bundled = configured(installed, section)
+    assert own.prices([PriceKey("openai", "gpt-4o")])[0] is not None
+    assert own.prices([PriceKey("openai", "gpt-5")]) == [None]
+    assert bundled.prices([PriceKey("openai", "gpt-5")]) != [None]
+    assert [type(pricer).__name__ for pricer in configured(installed, Pricing(pricers=(), rules=section.rules))] == [
+        "RulePricer"
+    ]
+    with pytest.raises(ConfigError, match=r"pricing\.rules"):
+        configured(installed, Pricing(rules=({"name": "gpt-4o", "input": 1},)))
+    with pytest.raises(PluginError, match="bundled"):
+        configured(installed, Pricing(pricers=("bunled",)))

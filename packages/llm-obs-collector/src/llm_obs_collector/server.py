@@ -1,46 +1,44 @@
-"""The collector as one thing: configuration in, receivers listening, the log between them and the sinks."""
+"""The collector as one thing: configuration in, receivers listening, everything acknowledged on disk."""
 
 from __future__ import annotations
 
-import ipaddress
 from pathlib import Path
 from typing import Any
 
+from llm_obs_core import builtin as core_builtin
 from llm_obs_core import plugins
 from llm_obs_core.auth import Authorizer
 from llm_obs_core.config import Config
-from llm_obs_core.errors import ConfigError
+from llm_obs_core.listen import must_be_loopback
 
 from llm_obs_collector import builtin
 from llm_obs_collector.log import FileLog
-from llm_obs_collector.pipeline import Pipeline
+from llm_obs_collector.pipeline import Meaning, Pipeline
 from llm_obs_collector.receivers.grpc import GrpcServer
 from llm_obs_collector.receivers.http import HttpServer, Page
 from llm_obs_collector.scrub import Scanner
-from llm_obs_collector.sinks import Workers
 from llm_obs_collector.telemetry import SelfMetrics
 
 __all__ = ["Collector"]
 
 
 class Collector:
-    """Log, pipeline, receivers and sink workers of one configuration.
+    """Log, pipeline and receivers of one configuration.
 
     Args:
         config: The whole configuration.
-        installed: The plugins; those that are installed when None.
 
     Raises:
         ConfigError: A part of it cannot be used; raised before anything is opened.
-        PluginError: A scrubber or sink is not installed.
+        PluginError: A scrubber, normaliser or pricer is not installed.
     """
 
-    def __init__(self, config: Config, installed: plugins.Plugins | None = None) -> None:
+    def __init__(self, config: Config) -> None:
         for key in ("http", "grpc"):
             settings = getattr(config.receiver, key)
             if settings.enabled and not config.auth.keys:
-                _must_be_loopback(f"receiver.{key}.listen", settings.listen)
-        installed = installed or plugins.load(modules={"collector": builtin})
+                must_be_loopback(f"receiver.{key}.listen", settings.listen)
+        installed = plugins.load(modules={"builtin": core_builtin, "collector": builtin})
         rules = []
         for name in config.scrub.scrubbers:
             where = f"scrub.options.{name}"
@@ -50,8 +48,8 @@ class Collector:
             rules.append(scrubber.rules())
         self.log = FileLog(Path(config.server.data_dir) / "log", config.server.writer, config.log)
         self.metrics = SelfMetrics(self.log)
-        self.sinks = Workers(config, installed, self.log)
-        self._pipeline = Pipeline(self.log, Scanner(rules), config.receiver, self.metrics.accepted)
+        meaning = Meaning.configured(installed, config)
+        self._pipeline = Pipeline(self.log, Scanner(rules), config.receiver, self.metrics.accepted, meaning)
         self._ready = False
         authorizer = Authorizer(config.auth.keys)
         limit = config.receiver.max_request_bytes
@@ -76,11 +74,9 @@ class Collector:
         return {name: receiver.address for name, receiver in self._receivers.items()}
 
     async def start(self) -> None:
-        """Opens the log and the sinks, then listens. When a part fails, what was opened is closed again."""
+        """Opens the log, then listens. When a part fails, what was opened is closed again."""
         await self.log.start()
         try:
-            await self.sinks.open()
-            self.sinks.start()
             for receiver in self._receivers.values():
                 await receiver.start(self._pipeline)
         except BaseException:
@@ -89,11 +85,10 @@ class Collector:
         self._ready = True
 
     async def stop(self) -> None:
-        """Refuses new requests, answers those under way, lets the sinks write, closes the log. May be called twice."""
+        """Refuses new requests, answers those under way, closes the log. May be called twice."""
         self._ready = False
         for receiver in self._receivers.values():
             await receiver.stop()
-        await self.sinks.stop()
         await self.log.stop()
 
     async def _alive(self) -> Page:
@@ -101,18 +96,3 @@ class Collector:
 
     async def _readiness(self) -> Page:
         return Page(200, "text/plain", b"ready\n") if self._ready else Page(503, "text/plain", b"not ready\n")
-
-
-def _must_be_loopback(key: str, listen: str) -> None:
-    host = listen.rpartition(":")[0].strip("[]")
-    try:
-        loopback = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        loopback = host == "localhost"
-    if not loopback:
-        raise ConfigError(
-            "a loopback address, as long as no key is configured",
-            got=listen,
-            where=key,
-            fix="add a key under [[auth.keys]], or listen on 127.0.0.1",
-        )

@@ -51,6 +51,10 @@ class SelfMetrics:
             ledger.labels("rejected", item.reason).inc(item.count)
         for name, count in prepared.scrubbed.counts.items():
             self._metrics["llm_obs_scrubbed_values"].labels(name).inc(count)
+        for provider, count in prepared.priced.priced.items():
+            self._metrics["llm_obs_priced_calls"].labels(provider).inc(count)
+        for provider, count in prepared.priced.unpriced.items():
+            self._metrics["llm_obs_unpriced_calls"].labels(provider).inc(count)
 
     async def page(self) -> Page:
         """`GET /metrics`."""

@@ -29,6 +29,8 @@ METRICS: Final[tuple[Metric, ...]] = (
     Metric("llm_obs_request_duration_seconds", "histogram", ("receiver",), "From a whole request to its answer."),
     Metric("llm_obs_received_spans", "counter", (), "Spans of requests that could be read: the ledger's left side."),
     Metric("llm_obs_ledger_spans", "counter", ("state", "reason"), "Where each received span went: the right side."),
+    Metric("llm_obs_priced_calls", "counter", ("provider",), "Model calls with a cost; a custom provider is `other`."),
+    Metric("llm_obs_unpriced_calls", "counter", ("provider",), "Model calls with usage that no price is known for."),
     Metric("llm_obs_scrubbed_values", "counter", ("pattern",), "Values written over before the log."),
     Metric("llm_obs_log_appended_bytes", "counter", (), "Bytes appended to the log."),
     Metric("llm_obs_log_commits", "counter", (), "Group commits: one sync each."),

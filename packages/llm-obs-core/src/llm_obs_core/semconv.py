@@ -31,6 +31,7 @@ REQUEST_MAX_TOKENS: Final = "gen_ai.request.max_tokens"
 REQUEST_CHOICE_COUNT: Final = "gen_ai.request.choice.count"
 REQUEST_TEMPERATURE: Final = "gen_ai.request.temperature"
 REQUEST_TOP_P: Final = "gen_ai.request.top_p"
+REQUEST_TOP_K: Final = "gen_ai.request.top_k"
 REQUEST_FREQUENCY_PENALTY: Final = "gen_ai.request.frequency_penalty"
 REQUEST_PRESENCE_PENALTY: Final = "gen_ai.request.presence_penalty"
 REQUEST_STOP_SEQUENCES: Final = "gen_ai.request.stop_sequences"
@@ -68,6 +69,7 @@ TOOL_CALL_ARGUMENTS: Final = "gen_ai.tool.call.arguments"
 TOOL_CALL_RESULT: Final = "gen_ai.tool.call.result"
 RETRIEVAL_QUERY_TEXT: Final = "gen_ai.retrieval.query.text"
 RETRIEVAL_DOCUMENTS: Final = "gen_ai.retrieval.documents"
+RETRIEVAL_TOP_K: Final = "gen_ai.retrieval.top_k"
 EMBEDDINGS_DIMENSION_COUNT: Final = "gen_ai.embeddings.dimension.count"
 OPENAI_REQUEST_SERVICE_TIER: Final = "openai.request.service_tier"
 OPENAI_RESPONSE_SERVICE_TIER: Final = "openai.response.service_tier"
@@ -94,13 +96,53 @@ MEASURED: Final = "llm_obs.measured"  # on a resource: this SDK sends measures i
 MODEL_CALLS: Final = ("chat", "generate_content", "text_completion", "embeddings")
 """Operations that are one call of a model: only these carry usage that is added up."""
 
+OPERATIONS: Final = (
+    *MODEL_CALLS,
+    "retrieval",
+    "fetch_response",
+    "create_agent",
+    "invoke_agent",
+    "execute_tool",
+    "invoke_workflow",
+    "plan",
+    "search_memory",
+    "create_memory",
+    "update_memory",
+    "upsert_memory",
+    "delete_memory",
+    "create_memory_store",
+    "delete_memory_store",
+)
+"""The conventions' values of `gen_ai.operation.name`; others are custom."""
+
+PROVIDERS: Final = (
+    "openai",
+    "anthropic",
+    "aws.bedrock",
+    "azure.ai.inference",
+    "azure.ai.openai",
+    "cohere",
+    "deepseek",
+    "gcp.gemini",
+    "gcp.gen_ai",
+    "gcp.vertex_ai",
+    "groq",
+    "ibm.watsonx.ai",
+    "mistral_ai",
+    "moonshot_ai",
+    "perplexity",
+    "x_ai",
+)
+"""The conventions' values of `gen_ai.provider.name`; others are custom."""
+
 FINISH_REASONS: Final = ("stop", "length", "content_filter", "tool_call", "error", "compaction")
 
 # --- Older and foreign names ----------------------------------------------------------------------------------------
-# What the collector's built-in normaliser renames. The first name found wins and only when the canonical one is absent;
-# the raw attribute is kept.
+# What the normaliser `genai` reads. OI: OpenInference, OL: OpenLLMetry, LF: Langfuse, PF: Logfire, AI: Vercel AI SDK,
+# AN: the Anthropic SDK's own spans; without a mark: an older GenAI name. The raw attribute is always kept.
+
 ALIASES: Final[dict[str, tuple[str, ...]]] = {
-    PROVIDER_NAME: ("gen_ai.system", "llm.provider", "llm.system"),
+    PROVIDER_NAME: ("gen_ai.system", "llm.provider", "llm.system", "ai.model.provider"),
     REQUEST_MODEL: (
         "llm.request.model_name",
         "langfuse.observation.model.name",
@@ -108,13 +150,15 @@ ALIASES: Final[dict[str, tuple[str, ...]]] = {
         "llm.model_name",
         "embedding.model_name",
     ),
-    RESPONSE_MODEL: ("llm.response.model_name", "ai.response.model"),
+    RESPONSE_MODEL: ("llm.response.model_name", "ai.response.model", "llm.model_name"),
+    RESPONSE_ID: ("ai.response.id",),
     USAGE_INPUT_TOKENS: (
         "gen_ai.usage.prompt_tokens",
         "llm.usage.prompt_tokens",
         "llm.token_count.prompt",
         "ai.usage.inputTokens",
         "ai.usage.promptTokens",
+        "ai.usage.tokens",
     ),
     USAGE_OUTPUT_TOKENS: (
         "gen_ai.usage.completion_tokens",
@@ -125,28 +169,34 @@ ALIASES: Final[dict[str, tuple[str, ...]]] = {
     ),
     USAGE_CACHE_READ_INPUT_TOKENS: (
         "gen_ai.usage.cache_read_input_tokens",
+        "gen_ai.usage.details.cache_read_tokens",
         "llm.token_count.prompt_details.cache_read",
         "llm.token_count.prompt_details.cache_input",
-        "ai.usage.cachedInputTokens",
         "ai.usage.inputTokenDetails.cacheReadTokens",
+        "ai.usage.cachedInputTokens",
     ),
     USAGE_CACHE_WRITE_INPUT_TOKENS: (
         "gen_ai.usage.cache_creation.input_tokens",
         "gen_ai.usage.cache_creation_input_tokens",
+        "gen_ai.usage.details.cache_write_tokens",
         "llm.token_count.prompt_details.cache_write",
         "ai.usage.inputTokenDetails.cacheWriteTokens",
     ),
     USAGE_REASONING_OUTPUT_TOKENS: (
         "gen_ai.usage.reasoning_tokens",
+        "gen_ai.usage.details.reasoning_tokens",
         "llm.usage.reasoning_tokens",
         "llm.token_count.completion_details.reasoning",
-        "ai.usage.reasoningTokens",
         "ai.usage.outputTokenDetails.reasoningTokens",
+        "ai.usage.reasoningTokens",
     ),
+    USAGE_AUDIO_INPUT_TOKENS: ("llm.token_count.prompt_details.audio",),
+    USAGE_AUDIO_OUTPUT_TOKENS: ("llm.token_count.completion_details.audio",),
     CONVERSATION_ID: (
         "session.id",
         "langfuse.session.id",
         "traceloop.association.properties.session_id",
+        "traceloop.association.properties.chat_id",
         "ai.telemetry.metadata.sessionId",
     ),
     USER_ID: (
@@ -158,56 +208,260 @@ ALIASES: Final[dict[str, tuple[str, ...]]] = {
         "ai.telemetry.metadata.userId",
     ),
     REQUEST_STREAM: ("llm.is_streaming", "gen_ai.is_streaming"),
-    TOOL_NAME: ("tool.name", "ai.toolCall.name"),
-    AGENT_NAME: ("agent.name",),
+    REQUEST_MAX_TOKENS: (
+        "gen_ai.request.max_completion_tokens",
+        "llm.request.max_tokens",
+        "ai.settings.maxOutputTokens",
+        "ai.settings.maxTokens",
+    ),
+    REQUEST_CHOICE_COUNT: ("gen_ai.request.n",),
+    REQUEST_TEMPERATURE: ("llm.temperature", "ai.settings.temperature"),
+    REQUEST_TOP_P: ("llm.top_p", "ai.settings.topP"),
+    REQUEST_FREQUENCY_PENALTY: ("llm.frequency_penalty", "ai.settings.frequencyPenalty"),
+    REQUEST_PRESENCE_PENALTY: ("llm.presence_penalty", "ai.settings.presencePenalty"),
+    REQUEST_STOP_SEQUENCES: ("llm.chat.stop_sequences", "ai.settings.stopSequences"),
+    REQUEST_SEED: ("gen_ai.openai.request.seed", "ai.settings.seed"),
     PROMPT_NAME: ("langfuse.observation.prompt.name", "traceloop.prompt.key", "prompt.id"),
     PROMPT_VERSION: ("langfuse.observation.prompt.version", "traceloop.prompt.version", "llm.prompt_template.version"),
-    REQUEST_SEED: ("gen_ai.openai.request.seed",),
+    TOOL_NAME: ("tool.name", "ai.toolCall.name"),
+    TOOL_CALL_ID: ("tool.id", "ai.toolCall.id"),
+    TOOL_CALL_ARGUMENTS: ("tool.parameters", "tool_arguments", "ai.toolCall.args"),
+    TOOL_CALL_RESULT: ("tool_response", "ai.toolCall.result"),
+    TOOL_DEFINITIONS: ("ai.prompt.tools",),
+    AGENT_NAME: ("agent.name", "agent_name"),
+    WORKFLOW_NAME: ("traceloop.workflow.name", "langfuse.trace.name"),
     OPENAI_REQUEST_SERVICE_TIER: ("gen_ai.openai.request.service_tier",),
     OPENAI_RESPONSE_SERVICE_TIER: ("gen_ai.openai.response.service_tier",),
     OPENAI_RESPONSE_SYSTEM_FINGERPRINT: ("gen_ai.openai.response.system_fingerprint",),
     HTTP_RESPONSE_STATUS_CODE: ("http.status_code",),
 }
+"""Canonical name to the names that mean the same: the first one that is there is taken, unless the canonical one is."""
+
+LIST_ALIASES: Final[dict[str, tuple[str, ...]]] = {
+    RESPONSE_FINISH_REASONS: (
+        "ai.response.finishReason",
+        "gen_ai.finishReason",
+        "llm.finish_reason",
+        "llm.response.finish_reason",
+        "llm.response.stop_reason",
+        "gen_ai.completion.0.finish_reason",
+        "anthropic.message.stop_reason",
+    ),
+}
+"""As `ALIASES`; the foreign value is one string, the canonical one a list."""
+
+OPERATION_SOURCES: Final[dict[str, dict[str, str]]] = {
+    "openinference.span.kind": {
+        "LLM": "chat",
+        "EMBEDDING": "embeddings",
+        "RETRIEVER": "retrieval",
+        "TOOL": "execute_tool",
+        "AGENT": "invoke_agent",
+        "RERANKER": "rerank",
+        "GUARDRAIL": "guardrail",
+        "EVALUATOR": "evaluator",
+        "PROMPT": "prompt",
+    },
+    "llm.request.type": {
+        "chat": "chat",
+        "completion": "text_completion",
+        "embedding": "embeddings",
+        "rerank": "rerank",
+    },
+    "traceloop.span.kind": {"workflow": "invoke_workflow", "agent": "invoke_agent", "tool": "execute_tool"},
+    "langfuse.observation.type": {
+        "generation": "chat",
+        "embedding": "embeddings",
+        "agent": "invoke_agent",
+        "tool": "execute_tool",
+        "retriever": "retrieval",
+        "evaluator": "evaluator",
+        "guardrail": "guardrail",
+    },
+    "ai.operationId": {
+        "ai.generateText": "invoke_agent",
+        "ai.generateText.doGenerate": "chat",
+        "ai.streamText": "invoke_agent",
+        "ai.streamText.doStream": "chat",
+        "ai.generateObject": "invoke_agent",
+        "ai.generateObject.doGenerate": "chat",
+        "ai.streamObject": "invoke_agent",
+        "ai.streamObject.doStream": "chat",
+        "ai.embed": "embeddings",
+        "ai.embed.doEmbed": "embeddings",
+        "ai.embedMany": "embeddings",
+        "ai.embedMany.doEmbed": "embeddings",
+        "ai.toolCall": "execute_tool",
+    },
+}
+"""Where `gen_ai.operation.name` comes from when it is absent: the foreign kind of span, word by word."""
+
+ROOT_OPERATION_SOURCES: Final[dict[str, dict[str, str]]] = {
+    "openinference.span.kind": {"CHAIN": "invoke_workflow"},
+    "langfuse.observation.type": {"chain": "invoke_workflow"},
+}
+"""As `OPERATION_SOURCES`, only on spans without a parent: a chain inside a chain is a plain span."""
+
+OUTER_CALLS: Final[dict[str, dict[str, str]]] = {"ai.operationId": {"ai.embed": "rollup", "ai.embedMany": "rollup"}}
+"""Spans around a call that repeat its usage under the call's own operation: `llm_obs.usage.role`."""
+
+STREAM_SOURCES: Final[dict[str, dict[str, bool]]] = {
+    "ai.operationId": {"ai.streamText.doStream": True, "ai.streamObject.doStream": True},
+}
+"""Where `gen_ai.request.stream` comes from when it is absent."""
+
+ALIASES_WHEN: Final[tuple[tuple[tuple[str, ...], str, tuple[str, ...]], ...]] = (
+    (("execute_tool",), TOOL_NAME, ("traceloop.entity.name",)),
+    (
+        ("execute_tool",),
+        TOOL_CALL_ARGUMENTS,
+        ("traceloop.entity.input", "langfuse.observation.input", "input.value"),
+    ),
+    (
+        ("execute_tool",),
+        TOOL_CALL_RESULT,
+        ("traceloop.entity.output", "langfuse.observation.output", "output.value"),
+    ),
+    (("invoke_agent",), AGENT_NAME, ("traceloop.entity.name", "ai.telemetry.functionId")),
+    (("invoke_workflow",), WORKFLOW_NAME, ("traceloop.entity.name",)),
+    (("retrieval",), RETRIEVAL_TOP_K, (REQUEST_TOP_K,)),
+    (("retrieval",), RETRIEVAL_QUERY_TEXT, ("langfuse.observation.input", "input.value")),
+    (("chat", "generate_content", "text_completion"), REQUEST_TOP_K, ("llm.top_k", "ai.settings.topK")),
+    (
+        (*MODEL_CALLS, "invoke_agent", "invoke_workflow"),
+        INPUT_MESSAGES,
+        (
+            "gen_ai.prompt",
+            "ai.prompt.messages",
+            "ai.prompt",
+            "all_messages_events",
+            "traceloop.entity.input",
+            "langfuse.observation.input",
+            "langfuse.trace.input",
+            "input.value",
+        ),
+    ),
+    (
+        (*MODEL_CALLS, "invoke_agent", "invoke_workflow"),
+        OUTPUT_MESSAGES,
+        (
+            "gen_ai.completion",
+            "ai.response.text",
+            "ai.response.object",
+            "ai.response.toolCalls",
+            "ai.result.text",
+            "ai.result.object",
+            "ai.result.toolCalls",
+            "final_result",
+            "traceloop.entity.output",
+            "langfuse.observation.output",
+            "langfuse.trace.output",
+            "output.value",
+        ),
+    ),
+)
+"""As `ALIASES`, only on spans of these operations: (operations, canonical name, other names)."""
+
+COST_ALIASES_USD: Final = ("llm.cost.total_usd", "llm.cost.total", "operation.cost", "gen_ai.usage.cost")
+"""A call's cost in dollars, as other SDKs say it: `llm_obs.cost.total_nano_usd` when that is absent."""
+
+MILLISECOND_ALIASES: Final[dict[str, tuple[str, ...]]] = {
+    RESPONSE_TIME_TO_FIRST_CHUNK: ("ai.response.msToFirstChunk", "ai.stream.msToFirstChunk"),
+}
+"""Canonical names in seconds, foreign ones in milliseconds."""
 
 PROVIDER_ALIASES: Final[dict[str, str]] = {
     "az.ai.inference": "azure.ai.inference",
     "az.ai.openai": "azure.ai.openai",
-    "azure": "azure.ai.openai",
     "vertex_ai": "gcp.vertex_ai",
     "gemini": "gcp.gemini",
     "google": "gcp.gen_ai",
     "xai": "x_ai",
     "bedrock": "aws.bedrock",
-    "AWS": "aws.bedrock",
-    "aws": "aws.bedrock",
     "mistral": "mistral_ai",
     "mistralai": "mistral_ai",
+    # OI
+    "azure": "azure.ai.openai",
+    "aws": "aws.bedrock",
+    "vertexai": "gcp.vertex_ai",
+    "moonshot": "moonshot_ai",
+    # OL
     "OpenAI": "openai",
+    "Azure": "azure.ai.openai",
+    "Anthropic": "anthropic",
+    "AWS": "aws.bedrock",
+    "Cohere": "cohere",
+    "Google": "gcp.gen_ai",
+    "Gemini": "gcp.gemini",
+    "VertexAI": "gcp.vertex_ai",
+    "Vertex AI": "gcp.vertex_ai",
+    "MistralAI": "mistral_ai",
+    "Mistral AI": "mistral_ai",
+    "Groq": "groq",
+    "Deepseek": "deepseek",
+    "Perplexity": "perplexity",
+    "Watsonx": "ibm.watsonx.ai",
+    "watsonx": "ibm.watsonx.ai",
+    "IBM Watsonx": "ibm.watsonx.ai",
+    "xAI": "x_ai",
+    # AI
     "openai.chat": "openai",
     "openai.responses": "openai",
-    "Anthropic": "anthropic",
+    "openai.completion": "openai",
+    "openai.embedding": "openai",
+    "azure-openai.chat": "azure.ai.openai",
+    "azure-openai.responses": "azure.ai.openai",
+    "azure.chat": "azure.ai.openai",
+    "azure.responses": "azure.ai.openai",
     "anthropic.messages": "anthropic",
+    "google.generative-ai": "gcp.gemini",
+    "google.vertex.chat": "gcp.vertex_ai",
+    "vertex.anthropic.messages": "gcp.vertex_ai",
+    "amazon-bedrock": "aws.bedrock",
+    "mistral.chat": "mistral_ai",
+    "mistral.embedding": "mistral_ai",
+    "cohere.chat": "cohere",
+    "groq.chat": "groq",
+    "xai.chat": "x_ai",
+    "xai.responses": "x_ai",
+    "deepseek.chat": "deepseek",
+    "moonshotai.chat": "moonshot_ai",
 }
 
 OPERATION_ALIASES: Final[dict[str, str]] = {"completion": "text_completion", "embedding": "embeddings"}
 
-OPENINFERENCE_KINDS: Final[dict[str, str]] = {
-    "LLM": "chat",
-    "EMBEDDING": "embeddings",
-    "RETRIEVER": "retrieval",
-    "TOOL": "execute_tool",
-    "AGENT": "invoke_agent",
-}
-"""`openinference.span.kind` to `gen_ai.operation.name`."""
+OUTPUT_TYPES: Final[dict[str, str]] = {"text": "text", "json_object": "json", "json_schema": "json"}
+"""`gen_ai.openai.request.response_format` to `gen_ai.output.type`."""
 
 FINISH_REASON_ALIASES: Final[dict[str, str]] = {
     "tool_calls": "tool_call",
+    "tool-calls": "tool_call",
     "function_call": "tool_call",
     "tool_use": "tool_call",
+    "TOOL_CALL": "tool_call",
     "end_turn": "stop",
     "stop_sequence": "stop",
+    "eos": "stop",
+    "STOP": "stop",
+    "COMPLETE": "stop",
+    "STOP_SEQUENCE": "stop",
     "max_tokens": "length",
+    "max_output_tokens": "length",
+    "model_length": "length",
+    "model_context_window_exceeded": "length",
+    "MAX_TOKENS": "length",
     "refusal": "content_filter",
+    "content-filter": "content_filter",
+    "content_filtered": "content_filter",
+    "guardrail_intervened": "content_filter",
+    "SAFETY": "content_filter",
+    "RECITATION": "content_filter",
+    "BLOCKLIST": "content_filter",
+    "PROHIBITED_CONTENT": "content_filter",
+    "SPII": "content_filter",
+    "ERROR_TOXIC": "content_filter",
+    "ERROR": "error",
+    "ERROR_LIMIT": "length",
 }
 
 COMPLETENESS_BY_FINISH_REASON: Final[dict[str, str]] = {
@@ -222,17 +476,14 @@ COMPLETENESS_BY_FINISH_REASON: Final[dict[str, str]] = {
 def _known_keys() -> tuple[str, ...]:
     own = globals()
     canonical = {value for name, value in own.items() if name.isupper() and isinstance(value, str)}
-    foreign = {alias for names in ALIASES.values() for alias in names}
-    extra = {
-        "deployment.environment",
-        "openinference.span.kind",
-        "llm.cost.total_usd",
-        "llm.request.type",
-        "ai.response.msToFirstChunk",
-        "gen_ai.prompt",
-        "gen_ai.completion",
-    }
-    return tuple(sorted(canonical | foreign | extra))
+    foreign = {"deployment.environment", "gen_ai.openai.request.response_format", *COST_ALIASES_USD}
+    for table in (ALIASES, LIST_ALIASES, MILLISECOND_ALIASES):
+        foreign.update(*table.values())
+    for _, _, sources in ALIASES_WHEN:
+        foreign.update(sources)
+    for kinds in (OPERATION_SOURCES, ROOT_OPERATION_SOURCES, OUTER_CALLS, STREAM_SOURCES):
+        foreign.update(kinds)
+    return tuple(sorted(canonical | foreign))
 
 
 KNOWN_KEYS: Final[tuple[str, ...]] = _known_keys()

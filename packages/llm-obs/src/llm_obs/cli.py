@@ -17,6 +17,7 @@ COMMANDS: Final[dict[str, str]] = {
     "log": "llm_obs.commands.collect:log",
     "plugins": "llm_obs.commands.plugins:plugins",
     "price": "llm_obs.commands.price:price",
+    "query": "llm_obs.commands.query:query",
 }
 """Command to where it is; plugins add theirs through `register_commands`."""
 

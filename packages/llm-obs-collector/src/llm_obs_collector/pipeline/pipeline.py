@@ -13,8 +13,10 @@ from llm_obs_core.interfaces import Context, Log, Outcome, SpanBatch
 from llm_obs_core.model import LogRecord
 from llm_obs_core_ext.batch import SpanBatch as ScannedBatch
 from llm_obs_core_ext.emit import Edits, emit
+from llm_obs_core_ext.price import Priced
 from llm_obs_core_ext.scan import scan
 
+from llm_obs_collector.pipeline.meaning import Meaning
 from llm_obs_collector.scrub import Scanner, Scrubbed
 
 __all__ = ["Pipeline", "Prepared"]
@@ -31,6 +33,7 @@ class Prepared(NamedTuple):
     record: LogRecord
     batch: ScannedBatch
     scrubbed: Scrubbed
+    priced: Priced
 
 
 class Pipeline:
@@ -41,19 +44,26 @@ class Pipeline:
         scanner: What is written over before.
         limits: `[receiver]`: spans a request, attributes a span, bytes under way.
         observe: Told of each request that was accepted, for metrics.
+        meaning: Normalisers and pricers; by default none, so that only facts are derived.
     """
 
     def __init__(
-        self, log: Log, scanner: Scanner, limits: Receiver, observe: Callable[[Prepared, Outcome], None] | None = None
+        self,
+        log: Log,
+        scanner: Scanner,
+        limits: Receiver,
+        observe: Callable[[Prepared, Outcome], None] | None = None,
+        meaning: Meaning | None = None,
     ) -> None:
         self._log = log
         self._scanner = scanner
         self._limits = limits
         self._observe = observe
+        self._meaning = Meaning() if meaning is None else meaning
         self._in_flight_bytes = 0
 
     async def offer(self, payload: bytes | SpanBatch, context: Context) -> Outcome:
-        """Scans, scrubs and logs one request; see `llm_obs_core.interfaces.Consumer`."""
+        """Scans, normalises, prices, scrubs and logs one request; see `llm_obs_core.interfaces.Consumer`."""
         body = payload if isinstance(payload, bytes) else payload.otlp()
         if self._in_flight_bytes and self._in_flight_bytes + len(body) > self._limits.max_in_flight_bytes:
             raise RetryableError(
@@ -91,8 +101,10 @@ class Pipeline:
             body,
             max_spans=self._limits.max_spans_per_request,
             max_attributes=self._limits.max_attributes_per_span,
+            keys=self._meaning.keys,
         )
         edits = Edits(batch)
+        priced = self._meaning.apply(batch, edits)
         scrubbed = self._scanner.scrub(batch, edits)
         record = LogRecord(
             kind=context.kind,
@@ -102,6 +114,8 @@ class Pipeline:
             accepted=len(batch),
             rejected=batch.received - len(batch),
             payload=emit(batch, edits),
+            normalizer_version=self._meaning.normalizer_version,
+            prices_version=self._meaning.prices_version,
             scrub_version=self._scanner.version,
         )
-        return Prepared(record, batch, scrubbed)
+        return Prepared(record, batch, scrubbed, priced)

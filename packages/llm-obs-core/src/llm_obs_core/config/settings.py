@@ -152,9 +152,6 @@ class Worker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     breaker_reset_s: Annotated[
         Seconds, Meta(description="An open breaker lets one write through after this, seconds.")
     ] = 30.0
-    drain_s: Annotated[
-        Seconds, Meta(description="Longest time for the last writes at a stop; the rest stays in the log, seconds.")
-    ] = 5.0
 
 
 class Sink(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -180,7 +177,14 @@ class Query(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     enabled: Annotated[bool, Meta(description="Whether to listen.")] = True
     listen: Annotated[Listen, Meta(description="Address, host:port; port 0 takes a free one.")] = "127.0.0.1:4319"
     page: Annotated[bool, Meta(description="Whether to serve the web page beside the API.")] = True
+    hosts: Annotated[
+        tuple[str, ...],
+        Meta(description="Host names it answers to, next to loopback ones; when empty and a key is set, any."),
+    ] = ()
     max_rows: Annotated[Positive, Meta(description="Most rows that one request may ask for.")] = 1_000
+    max_groups: Annotated[Positive, Meta(description="Most groups and time buckets of one aggregate.")] = 10_000
+    max_request_bytes: Annotated[Positive, Meta(description="Largest request, bytes.")] = 256 * 1024
+    timeout_s: Annotated[Seconds, Meta(description="Longest time for the answer of one reader, seconds.")] = 30.0
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

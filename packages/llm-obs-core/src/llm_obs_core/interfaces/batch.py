@@ -83,7 +83,10 @@ class SpanBatch(Protocol):
 
 
 class ContentBatch(Protocol):
-    """Content taken apart into messages: a JSON array's elements each, anything else as one.
+    """Content taken apart into messages: in the slots of lists a JSON array's elements each, anything else as one.
+
+    The slots of lists are `input`, `output`, `system`, `tools` and `documents`; `tool_arguments`, `tool_result` and
+    `query` are never split. An array of many tiny elements is one message too (`llm_obs_core_ext/contents.pyi`).
 
     Columns: `row` int32 (the row of the span batch, ascending), `slot` int8 (place in `CONTENT_SLOTS`), `index`
     int32 (place in the slot, from 0), `digest` fixed16 (BLAKE2b-128 of the body, keyed by tenant), `body` string

@@ -27,27 +27,55 @@ __all__ = [
 
 
 class Rename(msgspec.Struct, frozen=True, tag="rename"):
-    """Sets `target` to the first of `sources` that is there, unless `target` is; the sources stay."""
+    """Gives `target`, unless it is there, the value of the first of `sources` that is there; the sources stay.
+
+    Attributes:
+        target: The attribute that is set.
+        sources: Looked at in this order.
+        as_list: A string becomes a list of one; other values stay what they are.
+        when: Only on spans whose `gen_ai.operation.name` is one of these; on all when empty.
+    """
 
     target: str
     sources: tuple[str, ...]
+    as_list: bool = False
+    when: tuple[str, ...] = ()
 
 
 class EnumMap(msgspec.Struct, frozen=True, tag="enum"):
-    """Sets `target` to the word that `mapping` has for `source`'s value (a string, or the first of a string array).
+    """Sets `target` to the word that `mapping` has for `source`'s value; values it does not name are left alone.
 
-    Values that the mapping does not name are left alone. `target` may be `source`. With `only_if_absent` an existing
-    target is never changed.
+    The value is a string, or the first item of a list when that is a string. Where `target` is `source` and the value
+    is a list, the list stays one: each of its strings that the mapping names is replaced.
+
+    Attributes:
+        target: The attribute that is set; may be `source`.
+        source: The attribute that is looked at.
+        mapping: Value to word, or to true or false. Values are compared byte for byte.
+        only_if_absent: Never changes a target that is there.
+        only_roots: Only on spans without a parent.
     """
 
     target: str
     source: str
-    mapping: dict[str, str]
+    mapping: Mapping[str, str | bool]
     only_if_absent: bool = False
+    only_roots: bool = False
 
 
 class Scale(msgspec.Struct, frozen=True, tag="scale"):
-    """Sets `target`, unless it is there, to `source` × `numerator` / `denominator` as a double (or an int, rounded)."""
+    """Sets `target`, unless it is there, to `source` × `numerator` / `denominator`.
+
+    Only an int or a double is a number here. The result is a double, not set unless finite; with `integer` an int,
+    rounded half up (exactly when the source is one), not set unless it has 64 bits.
+
+    Attributes:
+        target: The attribute that is set.
+        source: The attribute that is looked at.
+        numerator: From 1 to 2⁵³.
+        denominator: From 1 to 2⁵³.
+        integer: Whether the target is an int.
+    """
 
     target: str
     source: str
@@ -57,7 +85,10 @@ class Scale(msgspec.Struct, frozen=True, tag="scale"):
 
 
 Operation = Rename | EnumMap | Scale
-"""The closed set of things a normaliser can do; applied in order, each seeing what the earlier ones set."""
+"""The closed set of things a normaliser can do, applied in order, each seeing what the earlier ones set.
+
+An attribute is there when it has a value, be it an empty one. `llm_obs_core.normalizer.reference` says it in Python.
+"""
 
 
 class NormalizerRules(msgspec.Struct, frozen=True):
@@ -80,7 +111,7 @@ class PriceKey(msgspec.Struct, frozen=True, order=True):
     Attributes:
         provider: `gen_ai.provider.name`.
         model: The model that answered, else the one asked for.
-        tier: Service tier, empty for the standard one.
+        tier: Service tier as the provider calls it; empty when none was named.
         region: Region, empty when unknown.
         day: Days since 1970-01-01 of the call's start, UTC.
     """

@@ -1,35 +1,17 @@
-"""The pricer `bundled`: the user's rules, then the bundled table."""
+"""The pricer `bundled`: the user's rules, then the table that ships with llm-obs."""
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
-from fnmatch import fnmatchcase
 
-from llm_obs_core.errors import ConfigError
 from llm_obs_core.interfaces.process import Price, PriceKey
-from llm_obs_core.pricing.options import PricingOptions, PricingRule
-from llm_obs_core.pricing.table import EPOCH, PriceTable, fill
+from llm_obs_core.pricing.options import PricingOptions
+from llm_obs_core.pricing.rules import RulePricer
+from llm_obs_core.pricing.table import EPOCH, PriceTable
 
 __all__ = ["BundledPricer", "make"]
 
 MAX_CACHED = 65_536
-PICO_PER_TOKEN = 10**6
-"""A dollar for a million tokens, in pico-dollars a token."""
-
-_RENAMED = {"input": "input_uncached", "output": "output_text"}
-_BUCKETS = (
-    "input",
-    "output",
-    "cache_read",
-    "cache_write_5m",
-    "cache_write_1h",
-    "audio_in",
-    "image_in",
-    "output_reasoning",
-    "audio_out",
-)
 
 
 def make(options: PricingOptions) -> BundledPricer:
@@ -38,7 +20,7 @@ def make(options: PricingOptions) -> BundledPricer:
 
 
 class BundledPricer:
-    """A `Pricer` over own rules and the table that ships with llm-obs.
+    """A `Pricer` over own rules and the bundled table.
 
     Args:
         options: The user's rules.
@@ -49,7 +31,7 @@ class BundledPricer:
 
     def __init__(self, options: PricingOptions = PricingOptions()) -> None:  # noqa: B008  # frozen
         self._table = PriceTable()
-        self._rules = [(_day(rule, n), rule, _price(rule, n)) for n, rule in enumerate(options.rules)]
+        self._rules = RulePricer(options.rules)
         self._cache: dict[PriceKey, Price | None] = {}
 
     @property
@@ -67,49 +49,5 @@ class BundledPricer:
         except KeyError:
             if len(self._cache) >= MAX_CACHED:  # model names come from outside: bounded
                 self._cache.clear()
-            found = self._cache[key] = self._find(key)
+            found = self._cache[key] = self._rules.find(key) or self._table.find(key)
             return found
-
-    def _find(self, key: PriceKey) -> Price | None:
-        for first_day, rule, price in self._rules:
-            if (
-                key.day >= first_day
-                and fnmatchcase(key.model, rule.model)
-                and fnmatchcase(key.provider, rule.provider)
-                and fnmatchcase(key.tier, rule.tier)
-            ):
-                return price
-        return self._table.find(key)
-
-
-def _day(rule: PricingRule, number: int) -> int:
-    try:
-        return (datetime.date.fromisoformat(rule.valid_from) - EPOCH).days
-    except ValueError:
-        raise ConfigError(
-            "a day as YYYY-MM-DD",
-            got=repr(rule.valid_from),
-            where=f"pricing.rules[{number}].valid_from",
-            fix="correct the day",
-        ) from None
-
-
-def _price(rule: PricingRule, number: int) -> Price:
-    band = {}
-    for name in _BUCKETS:
-        value = getattr(rule, name)
-        if value is None:
-            continue
-        try:
-            pico = Decimal(str(value)) * PICO_PER_TOKEN
-            if not pico.is_finite() or pico < 0 or pico != pico.to_integral_value():
-                raise InvalidOperation
-        except InvalidOperation:
-            raise ConfigError(
-                "US dollars for a million tokens, not negative, at most 6 decimals",
-                got=repr(value),
-                where=f"pricing.rules[{number}].{name}",
-                fix="correct the price",
-            ) from None
-        band[_RENAMED.get(name, name)] = int(pico)
-    return Price(f"rule/{number}/{rule.provider}/{rule.model}", (fill(band),))

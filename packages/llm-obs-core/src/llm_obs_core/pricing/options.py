@@ -13,12 +13,15 @@ Usd = Annotated[str | int | float, Meta(description="US dollars for a million to
 
 
 class PricingRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One price of the user's, `[[pricing.rules]]`; the first rule that fits wins over the table.
+    """One price of the user's, `[[pricing.rules]]`; rules win over every pricer.
+
+    Of several rules that fit a call, the one with the newest `valid_from` that is not after the call's day wins, of
+    those the first.
 
     Attributes:
         model: Model name; `*` stands for any characters.
         provider: Provider name, or `*`.
-        tier: Service tier, or `*` for every tier.
+        tier: Service tier, `*` for every tier; empty or `default` for the standard one.
         valid_from: First day, `YYYY-MM-DD`, UTC.
         input: Input tokens.
         output: Output tokens.

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from llm_obs_core.interfaces.process import Price, PriceBand, PriceKey
 
-__all__ = ["PriceTable", "fill"]
+__all__ = ["PriceTable", "fill", "tier_of"]
 
 EPOCH: Final = datetime.date(1970, 1, 1)
 
@@ -29,6 +29,7 @@ PROVIDER_IDS: Final[dict[str, str]] = {
 """`gen_ai.provider.name` to the table's id, where they differ."""
 
 STANDARD_TIERS: Final = frozenset({"", "default", "standard", "auto"})
+"""What providers call the tier of the plain price; `auto` is what was asked for when no answer says more."""
 COMPACT_DATE: Final = re.compile(r"-(20\d{2})(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?=-|:|$)")
 
 _DEFAULTS: Final = (
@@ -40,6 +41,12 @@ _DEFAULTS: Final = (
     ("output_reasoning", "output_text"),
     ("audio_out", "output_text"),
 )
+
+
+def tier_of(name: str) -> str:
+    """A service tier in lower case; empty for the standard one, by whatever name."""
+    tier = name.lower()
+    return "" if tier in STANDARD_TIERS else tier
 
 
 def fill(prices: dict[str, int]) -> PriceBand:
@@ -66,7 +73,10 @@ class PriceTable:
         return datetime.date.fromisoformat(self._data["date"])
 
     def find(self, key: PriceKey) -> Price | None:
-        """The price of a key, None when the table does not know the provider or the model."""
+        """The price of a key; None when the table does not know the provider, the model, or the model's service tier.
+
+        A tier that the table has no price for is not priced as the standard one: it may cost half as much or twice.
+        """
         provider = self._data["by_id"].get(PROVIDER_IDS.get(key.provider, key.provider))
         if provider is None or (model := self._model(provider, key.model.lower())) is None:
             return None
@@ -76,8 +86,10 @@ class PriceTable:
             if dated.get("from", "") <= day:
                 entry = dated
         bands, tier = entry["bands"], ""
-        if key.tier not in STANDARD_TIERS and key.tier in entry.get("tiers", {}):
-            bands, tier = entry["tiers"][key.tier], f"/{key.tier}"
+        if (name := tier_of(key.tier)) != "":
+            if name not in entry.get("tiers", {}):
+                return None
+            bands, tier = entry["tiers"][name], f"/{name}"
         price_id = f"genai-prices/{self._data['date']}/{provider['id']}/{model['id']}{tier}"
         return Price(price_id, tuple(fill(band) for band in bands))
 

@@ -1,0 +1,7 @@
+"""Foreign names and values onto the canonical ones: the built-in rules, and what rules mean."""
+
+from llm_obs_core.normalizer.configured import configured
+from llm_obs_core.normalizer.genai import VERSION, GenAiNormalizer, make
+from llm_obs_core.normalizer.reference import apply, derive
+
+__all__ = ["VERSION", "GenAiNormalizer", "apply", "configured", "derive", "make"]

@@ -1,0 +1,153 @@
+"""Every reader as one: asked together, each within its time, held to the scope; one that fails spoils nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import TypeVar
+
+import msgspec
+import structlog
+from llm_obs_core.errors import LlmObsError
+from llm_obs_core.interfaces import (
+    AggregateQuery,
+    AggregateResult,
+    Coverage,
+    Cursor,
+    Reader,
+    Scope,
+    StoredTrace,
+    TraceFilter,
+    TracePage,
+    ValueCount,
+)
+
+from llm_obs_query import merge
+from llm_obs_query.errors import ReaderError, described
+
+__all__ = ["Failures", "Stores"]
+
+T = TypeVar("T")
+
+Failures = list[ReaderError]
+"""Filled with the readers that did not answer, when others did."""
+
+
+class Stores:
+    """The readers of one configuration.
+
+    Args:
+        readers: By their names in the configuration.
+        timeout_s: Longest time for one reader's answer, seconds.
+    """
+
+    def __init__(self, readers: Mapping[str, Reader], timeout_s: float) -> None:
+        self._readers = dict(readers)
+        self._timeout_s = timeout_s
+        self._started: list[Reader] = []
+        self._log = structlog.get_logger("llm_obs.query")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The readers' names."""
+        return tuple(self._readers)
+
+    async def start(self) -> None:
+        """Starts every reader; when one fails, those that run are stopped again."""
+        try:
+            for reader in self._readers.values():
+                self._started.append(reader)
+                await reader.start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Stops every reader. May be called twice."""
+        while self._started:
+            await self._started.pop().stop()
+
+    async def find_traces(
+        self, scope: Scope, where: TraceFilter, *, first: int, after: Cursor | None, failed: Failures
+    ) -> TracePage:
+        """See `Reader.find_traces`."""
+
+        async def ask(reader: Reader) -> TracePage:
+            page = await reader.find_traces(scope, where, first=first, after=after)
+            _must_be_of(scope, (trace.tenant for trace in page.traces))
+            return page
+
+        parts = await self._ask(ask, failed)
+        return merge.pages(parts, first) if parts else TracePage((), None, Coverage(()))
+
+    async def trace(self, scope: Scope, trace_id: bytes, *, failed: Failures) -> StoredTrace | None:
+        """See `Reader.trace`."""
+
+        async def ask(reader: Reader) -> StoredTrace | None:
+            trace = await reader.trace(scope, trace_id)
+            if trace is None:
+                return None
+            _must_be_of(scope, (trace.summary.tenant,))
+            return trace if scope.content else _without_bodies(trace)
+
+        parts = [part for part in await self._ask(ask, failed) if part is not None]
+        return merge.traces(parts) if parts else None
+
+    async def aggregate(self, scope: Scope, query: AggregateQuery, *, failed: Failures) -> AggregateResult:
+        """See `Reader.aggregate`."""
+        parts = await self._ask(lambda reader: reader.aggregate(scope, query), failed)
+        return merge.aggregates(parts) if parts else AggregateResult((), Coverage(()))
+
+    async def values(
+        self, scope: Scope, key: str, *, prefix: str, start_ns: int | None, first: int, failed: Failures
+    ) -> Iterable[ValueCount]:
+        """See `Reader.values`."""
+        parts = await self._ask(
+            lambda reader: reader.values(scope, key, prefix=prefix, start_ns=start_ns, first=first), failed
+        )
+        return merge.values(parts, first)
+
+    async def _ask(self, ask: Callable[[Reader], Awaitable[T]], failed: Failures) -> list[T]:
+        """The answers of all readers that gave one; raises the first failure when none did."""
+        outcomes = await asyncio.gather(*(self._one(name, reader, ask) for name, reader in self._readers.items()))
+        failures = [outcome for outcome in outcomes if isinstance(outcome, ReaderError)]
+        if failures and len(failures) == len(outcomes):
+            failed.extend(failures[1:])
+            raise failures[0]
+        failed.extend(failures)
+        return [outcome for outcome in outcomes if not isinstance(outcome, ReaderError)]
+
+    async def _one(self, name: str, reader: Reader, ask: Callable[[Reader], Awaitable[T]]) -> T | ReaderError:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await ask(reader)
+        except TimeoutError:
+            said = f"none within {self._timeout_s:g} s"
+            fix = "ask for less: a shorter time, fewer rows; or raise query.timeout_s"
+            self._log.warning("a reader took too long", reader=name, timeout_s=self._timeout_s)
+            return ReaderError(name, got=said, fix=fix)
+        except LlmObsError as error:
+            self._log.warning("a reader failed", reader=name, error=str(error))
+            return ReaderError(name, got=str(error))
+        except Exception as error:
+            self._log.error("a reader failed", reader=name, cause=described(error))
+            return ReaderError(name, got="an unexpected error", fix="see the server's log")
+
+
+def _must_be_of(scope: Scope, tenants: Iterable[str]) -> None:
+    """A second look, because a store that mixes tenants up must not be believed."""
+    if foreign := set(tenants).difference(scope.tenants):
+        raise RuntimeError(f"a reader gave data of {len(foreign)} tenants beyond its scope")
+
+
+def _without_bodies(trace: StoredTrace) -> StoredTrace:
+    """The trace without bodies of content, whatever its reader gave."""
+    spans = [
+        stored
+        if all(item.body is None for item in stored.content)
+        else msgspec.structs.replace(
+            stored, content=tuple(msgspec.structs.replace(item, body=None) for item in stored.content)
+        )
+        for stored in trace.spans
+    ]
+    return msgspec.structs.replace(trace, spans=tuple(spans))

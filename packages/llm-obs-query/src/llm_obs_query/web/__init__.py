@@ -1,0 +1,1 @@
+"""HTTP: who may come in, the routes, the page's files."""

@@ -1,0 +1,74 @@
+"""The routes, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import structlog
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from llm_obs_query.errors import Code, described
+from llm_obs_query.web.access import Access
+from llm_obs_query.web.graphql import GraphQL
+from llm_obs_query.web.headers import SecureHeaders
+from llm_obs_query.web.login import Login
+from llm_obs_query.web.page import Page
+from llm_obs_query.web.refusal import Refusal
+
+__all__ = ["make_app"]
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def make_app(access: Access, graphql: GraphQL, page: Page | None) -> Starlette:
+    """The application.
+
+    `/healthz` is open and says nothing but that the process answers; `/graphql` needs a key; the files of the page are
+    the same for everybody and hold no data.
+
+    Args:
+        access: The door.
+        graphql: The API.
+        page: The web page, None to leave it out.
+    """
+    login = Login(access)
+
+    def route(path: str, handler: Handler, *methods: str) -> BaseRoute:
+        return Route(path, _guarded(access, handler), methods=methods)
+
+    routes = [
+        Route("/healthz", _alive, methods=["GET"]),
+        route("/graphql", graphql.ask, "POST"),
+        route("/graphql", graphql.show, "GET"),
+        route("/login", login.show, "GET"),
+        route("/login", login.sign_in, "POST"),
+        route("/logout", login.sign_out, "POST"),
+    ]
+    if page is not None:
+        routes.append(route("/{path:path}", page.show, "GET"))
+    return Starlette(routes=routes, middleware=[Middleware(SecureHeaders)])
+
+
+async def _alive(request: Request) -> Response:
+    return PlainTextResponse("ok\n")
+
+
+def _guarded(access: Access, handler: Handler) -> Handler:
+    """The handler behind the check of names and sites; refusals and faults become answers."""
+    log = structlog.get_logger("llm_obs.query")
+
+    async def guarded(request: Request) -> Response:
+        try:
+            access.check_site(request)
+            return await handler(request)
+        except Refusal as refusal:
+            return refusal.response()
+        except Exception as error:
+            log.error("a request failed", path=request.url.path, cause=described(error))
+            return Refusal(500, "a fault of the server; its log says which", Code.INTERNAL).response()
+
+    return guarded
