@@ -12,6 +12,7 @@ from graphql import ExecutionResult, GraphQLError, execute
 
 from llm_obs_query.documents import Documents, InvalidDocument
 from llm_obs_query.errors import Code, ReaderError, UserError, described
+from llm_obs_query.plain import PlainExecutor
 from llm_obs_query.schema.root import Asking
 
 __all__ = ["Operations", "Response", "error_body"]
@@ -55,6 +56,7 @@ class Operations:
             context_value=asking,
             variable_values=dict(variables or {}),
             operation_name=operation_name,
+            executor_class=PlainExecutor,
         )
         result = outcome if isinstance(outcome, ExecutionResult) else await outcome
         errors = [self._explain(error) for error in result.errors or ()]

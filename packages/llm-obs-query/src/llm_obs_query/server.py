@@ -22,11 +22,14 @@ from llm_obs_query.web.access import Access
 from llm_obs_query.web.app import make_app
 from llm_obs_query.web.graphql import GraphQL
 from llm_obs_query.web.page import Page
+from llm_obs_query.web.protocol import BoundedProtocol
 from llm_obs_query.web.sessions import Sessions
 
 __all__ = ["QueryServer"]
 
 MAX_CONNECTIONS: Final = 1_000
+KEEP_ALIVE_S: Final = 75
+"""An idle connection is closed after this, seconds."""
 DRAIN_S: Final = 5
 """How long `stop` waits for answers under way, seconds."""
 
@@ -69,7 +72,7 @@ class QueryServer:
         self._server = uvicorn.Server(
             uvicorn.Config(
                 make_app(access, graphql, page),
-                http="httptools",
+                http=BoundedProtocol,
                 ws="none",
                 lifespan="off",
                 log_config=None,
@@ -77,6 +80,7 @@ class QueryServer:
                 server_header=False,
                 proxy_headers=False,
                 limit_concurrency=MAX_CONNECTIONS,
+                timeout_keep_alive=KEEP_ALIVE_S,
                 timeout_graceful_shutdown=DRAIN_S,
             )
         )

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -50,11 +51,20 @@ def make_app(access: Access, graphql: GraphQL, page: Page | None) -> Starlette:
     ]
     if page is not None:
         routes.append(route("/{path:path}", page.show, "GET"))
-    return Starlette(routes=routes, middleware=[Middleware(SecureHeaders)])
+    return Starlette(
+        routes=routes, middleware=[Middleware(SecureHeaders)], exception_handlers={HTTPException: _no_such_route}
+    )
 
 
 async def _alive(request: Request) -> Response:
     return PlainTextResponse("ok\n")
+
+
+async def _no_such_route(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    got = f"{request.method} {request.url.path[:200]}"
+    expected = "a method of this path" if error.status_code == 405 else "a path out of: /, /graphql, /healthz, /login"
+    return Refusal(error.status_code, f"expected {expected}, got {got}", Code.BAD_REQUEST, error.headers).response()
 
 
 def _guarded(access: Access, handler: Handler) -> Handler:

@@ -66,6 +66,8 @@ class GraphQL:
     async def show(self, request: Request) -> Response:
         """The schema, for whoever may read."""
         self._access.reader(request)
+        if "query" in request.query_params:
+            raise Refusal(405, "expected POST /graphql with a JSON body, got GET", Code.BAD_REQUEST, {"Allow": "POST"})
         return Response(self._sdl, media_type="text/plain; charset=utf-8")
 
     async def ask(self, request: Request) -> Response:

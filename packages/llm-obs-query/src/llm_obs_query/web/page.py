@@ -53,7 +53,7 @@ class Page:
         path = request.url.path
         file = self._files.get(path) if path != "/index.html" else None
         if file is None:
-            if path.startswith(ASSETS) or "." in path.rpartition("/")[2]:
+            if path.startswith(ASSETS) or request.headers.get("sec-fetch-dest", "document") != "document":
                 raise Refusal(404, f"expected a file of the page, got {path[:200]!r}", Code.BAD_REQUEST)
             if self._access.principal(request) is None:
                 return RedirectResponse(f"/login?next={quote(path)}", 303)
