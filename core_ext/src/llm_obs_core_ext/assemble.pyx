@@ -37,7 +37,8 @@ cdef list checked(object values, str name, Py_ssize_t count, bint nullable):
         raise ValueError(f"expected {count} {name}, one a span, got {len(out)}")
     for i, value in enumerate(out):
         if not isinstance(value, bytes) and not (nullable and value is None):
-            raise TypeError(f"expected bytes{' or None' if nullable else ''} in {name}[{i}], got {type(value).__name__}")
+            wanted = "bytes or None" if nullable else "bytes"
+            raise TypeError(f"expected {wanted} in {name}[{i}], got {type(value).__name__}")
     return out
 
 

@@ -6,6 +6,7 @@ from llm_obs_core.model import Rejection, Span
 
 from llm_obs_core_ext.arrow import Arrow
 from llm_obs_core_ext.contents import ContentBatch
+from llm_obs_core_ext.measures import MeasureBatch
 
 class KeyTable:
     """Numbers for the keys that the hot path looks at: 1 + the key's place in `names`.
@@ -76,6 +77,12 @@ class SpanBatch:
         Raises:
             LimitError: The messages are over 2 GiB.
             ValueError: The key is shorter or longer.
+        """
+    def measures(self) -> MeasureBatch:
+        """What the rows measure, added up by key; the rules are those of `measures.pyi`.
+
+        Raises:
+            LimitError: One key column's text is over 2 GiB.
         """
     def select(self, mask: bytes | bytearray | memoryview) -> SpanBatch:
         """The rows whose byte in `mask` is not zero, over the same buffers; `rejected` is empty."""

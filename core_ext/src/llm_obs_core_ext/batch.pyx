@@ -178,6 +178,12 @@ cdef class SpanBatch:
 
         return read_contents(self, key)
 
+    def measures(self):
+        """What the rows measure, added up by key."""
+        from llm_obs_core_ext.measures import read_measures
+
+        return read_measures(self)
+
     def select(self, mask):
         """The rows whose byte in `mask` is not zero, over the same buffers."""
         from llm_obs_core_ext.rows import select_rows

@@ -249,7 +249,9 @@ cdef bint first_text(const uint8_t* base, const Attr* attr, Text* out) noexcept 
     return False
 
 
-cdef void fixed_fields(Table table, Plan plan, const SpanRow* row, const uint8_t* base, Text* texts, Py_ssize_t i) noexcept nogil:
+cdef void fixed_fields(
+    Table table, Plan plan, const SpanRow* row, const uint8_t* base, Text* texts, Py_ssize_t i
+) noexcept nogil:
     cdef int place = plan.fixed[FIELD_TRACE_ID]
     cdef uint64_t start = row.start_ns if row.start_ns < <uint64_t> INT64_MAX else <uint64_t> INT64_MAX
     cdef uint64_t duration = row.end_ns - row.start_ns if row.end_ns > row.start_ns else 0
@@ -290,7 +292,9 @@ cdef void fixed_fields(Table table, Plan plan, const SpanRow* row, const uint8_t
         texts[place].length = row.status_message.length
 
 
-cdef void envelope_texts(SpanBatch batch, Plan plan, const ScopeRow* scope, char* digits, Text* texts) noexcept nogil:
+cdef void envelope_texts(
+    SpanBatch batch, Plan plan, const ScopeRow* scope, char* digits, Text* texts
+) noexcept nogil:
     # What the rows of one scope share.
     cdef const ResourceRow* resource = &batch.resources[scope.resource]
     cdef const uint8_t* base = batch.bases[resource.buffer]

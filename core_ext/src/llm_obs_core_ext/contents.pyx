@@ -217,7 +217,8 @@ cdef ContentBatch take_messages(Messages* m):
         "index": make_arrow("int32", n, 0, None, None, shrunk(<void**> &m.indexes, 4 * n)),
         "digest": make_arrow("fixed16", n, 0, None, None, shrunk(<void**> &m.digests, DIGEST * n)),
         "body": make_arrow(
-            "string", n, 0, None, shrunk(<void**> &m.offsets, 4 * (n + 1)), shrunk(<void**> &m.bodies.data, m.bodies.used)
+            "string", n, 0, None, shrunk(<void**> &m.offsets, 4 * (n + 1)),
+            shrunk(<void**> &m.bodies.data, m.bodies.used),
         ),
     }
     return out

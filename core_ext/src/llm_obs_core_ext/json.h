@@ -1,4 +1,4 @@
-/* A JSON array taken apart: where its elements are. Validates all of RFC 8259; allocates nothing but the list of elements. */
+/* A JSON array taken apart: where its elements are. Validates all of RFC 8259. */
 #ifndef LLM_OBS_JSON_H
 #define LLM_OBS_JSON_H
 #include <stdint.h>

@@ -163,7 +163,9 @@ cdef void push_span(Job* job, size_t row) noexcept nogil:
         w.item_count = first
 
 
-cdef void push_payload(Writer* w, const Source* source, int message, const Range* where, uint32_t canonical) noexcept nogil:
+cdef void push_payload(
+    Writer* w, const Source* source, int message, const Range* where, uint32_t canonical
+) noexcept nogil:
     w.source = source
     if canonical and not has_hit(source, where.at, where.at + where.length):
         push(w, source.base + where.at, where.length)

@@ -43,7 +43,7 @@ cdef struct Usage:
     int64_t audio_out
 
 
-# By key id of the table: 1 + UsageCount, 0 for keys that are no count. table.count + 1 bytes, to be freed; NULL: no memory.
+# By key id of the table: 1 + UsageCount, 0 for keys that are no count. table.count + 1 bytes, to be freed.
 cdef uint8_t* usage_keys(KeyTable table) except NULL
 
 

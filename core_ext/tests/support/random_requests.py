@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 from google.protobuf.descriptor import FieldDescriptor as Kind
 from google.protobuf.message import Message
@@ -106,6 +107,7 @@ def message_of(seed: int) -> tuple[Request, random.Random]:
 COLUMN_KEYS = [column.source for column in SPAN_COLUMNS if ":" not in column.source]
 CONTENT_KEYS = [key for _, key in CONTENT_SLOTS]
 COUNT_KEYS = [key for key in semconv.KNOWN_KEYS if key.endswith("_tokens")]
+ALL_KEYS = [*COLUMN_KEYS, *CONTENT_KEYS, *COUNT_KEYS, "other", "é"]
 TEXTS = ["", "stop", "chat", "embeddings", "gpt-4o", "é漢😀", "leaf", "rollup", "x" * 70, "007", "-3", "12a", "9" * 25]
 INTS = [0, 1, 2, 17, 200, 429, 1234, -1, 2**31, 2**40, 2**63 - 1, -(2**63)]
 DOUBLES = [0.0, -0.0, 0.25, 3.0, -1.0, 1e-9, 1.5e-9, 1e300, float("nan"), float("inf"), -float("inf"), 2.0**63]
@@ -166,7 +168,7 @@ def usual_value(key: str, value: AnyValue, random_: random.Random) -> None:
         value.string_value = random_.choice(["a", "b", "gpt-4o"])
 
 
-def call_request(seed: int, odd_values: float = 0.2) -> tuple[Request, random.Random]:
+def call_request(seed: int, odd_values: float = 0.2, keys: Sequence[str] = ALL_KEYS) -> tuple[Request, random.Random]:
     """Spans with the attributes that columns, contents and measures read; a share of the values is of any type."""
     random_ = random.Random(seed)
     message = Request()
@@ -187,11 +189,11 @@ def call_request(seed: int, odd_values: float = 0.2) -> tuple[Request, random.Ra
                 scope.scope.name = random_.choice(["", "llm_obs.openai"])
                 scope.scope.version = random_.choice(["", "1"])
             for _ in range(random_.randrange(20)):
-                call_span(scope.spans.add(), random_, odd_values)
+                call_span(scope.spans.add(), random_, odd_values, keys)
     return message, random_
 
 
-def call_span(span: Message, random_: random.Random, odd_values: float) -> None:
+def call_span(span: Message, random_: random.Random, odd_values: float, keys: Sequence[str]) -> None:
     """One span of `call_request`."""
     span.trace_id, span.span_id = random_.randbytes(16), random_.randbytes(8)
     if random_.random() < 0.5:
@@ -206,8 +208,7 @@ def call_span(span: Message, random_: random.Random, odd_values: float) -> None:
     if random_.random() < 0.5:
         span.status.code = random_.choice([0, 1, 2, 2, 300])
         span.status.message = random_.choice(["", "boom"])
-    keys = [*COLUMN_KEYS, *CONTENT_KEYS, *COUNT_KEYS, "other", "é"]
-    for key in random_.sample(keys, random_.randrange(len(keys))):
+    for key in random_.sample(keys, random_.randrange(len(keys) + 1)):
         value = span.attributes.add(key=key).value
         if random_.random() < odd_values:
             any_value(value, random_)

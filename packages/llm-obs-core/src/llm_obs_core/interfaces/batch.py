@@ -101,7 +101,11 @@ class ContentBatch(Protocol):
 
 
 class MeasureBatch(Protocol):
-    """Rows of measures (`MEASURE_KEYS`, `MEASURE_VALUES`) computed from one tenant's batch."""
+    """Rows of measures (`MEASURE_KEYS`, `MEASURE_VALUES`) computed from one tenant's batch.
+
+    They are additive: rows with equal keys, of any batches, are one row whose values (and whose histograms' counts, by
+    index) are added.
+    """
 
     def __len__(self) -> int:
         """Rows."""
