@@ -30,7 +30,11 @@ PAGES = sorted(
 )
 BLOCK = re.compile(r"(<!-- not run[^>]*-->\n)?^( *)```(\w+)([^\n]*)\n(.*?)^\2```$", re.MULTILINE | re.DOTALL)
 COMMAND = [sys.executable, "-c", "from llm_obs.cli import main; main()"]
-FREE = {"LLM_OBS_RECEIVER__HTTP__LISTEN": "127.0.0.1:0", "LLM_OBS_RECEIVER__GRPC__LISTEN": "127.0.0.1:0"}
+FREE = {
+    "LLM_OBS_RECEIVER__HTTP__LISTEN": "127.0.0.1:0",
+    "LLM_OBS_RECEIVER__GRPC__LISTEN": "127.0.0.1:0",
+    "LLM_OBS_SINKS__LAKE__ENABLED": "false",
+}
 
 
 def blocks(language: str) -> list[tuple[Path, str]]:

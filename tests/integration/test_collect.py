@@ -15,7 +15,11 @@ from typing import Any
 import pytest
 
 COMMAND = [sys.executable, "-c", "from llm_obs.cli import main; main()"]
-FREE = {"LLM_OBS_RECEIVER__HTTP__LISTEN": "127.0.0.1:0", "LLM_OBS_RECEIVER__GRPC__LISTEN": "127.0.0.1:0"}
+FREE = {
+    "LLM_OBS_RECEIVER__HTTP__LISTEN": "127.0.0.1:0",
+    "LLM_OBS_RECEIVER__GRPC__LISTEN": "127.0.0.1:0",
+    "LLM_OBS_SINKS__LAKE__ENABLED": "false",
+}
 
 PROGRAM = """
 import sys, llm_obs_sdk

@@ -61,6 +61,11 @@ def test_a_wrong_section_names_key_and_repair(section: Sink, error: type[Excepti
         configured(installed(), "sink", {"mine": section}, SERVER)
 
 
+def test_a_section_is_named_like_a_file() -> None:
+    with pytest.raises(ConfigError, match="rename the section"):
+        configured(installed(), "sink", {"../box": Sink(type="box")}, SERVER)
+
+
 def test_a_factory_that_cannot_be_imported_is_named() -> None:
     (box,) = configured(installed(), "sink", {"box": Sink()}, SERVER)
     with pytest.raises(PluginError, match="nowhere_at_all"):

@@ -1,4 +1,4 @@
-"""The collector as one thing: configuration in, receivers listening, everything acknowledged on disk."""
+"""The collector as one thing: configuration in, receivers listening, the log between them and the sinks."""
 
 from __future__ import annotations
 
@@ -17,28 +17,30 @@ from llm_obs_collector.pipeline import Meaning, Pipeline
 from llm_obs_collector.receivers.grpc import GrpcServer
 from llm_obs_collector.receivers.http import HttpServer, Page
 from llm_obs_collector.scrub import Scanner
+from llm_obs_collector.sinks import Workers
 from llm_obs_collector.telemetry import SelfMetrics
 
 __all__ = ["Collector"]
 
 
 class Collector:
-    """Log, pipeline and receivers of one configuration.
+    """Log, pipeline, receivers and sink workers of one configuration.
 
     Args:
         config: The whole configuration.
+        installed: The plugins; those that are installed when None.
 
     Raises:
         ConfigError: A part of it cannot be used; raised before anything is opened.
-        PluginError: A scrubber, normaliser or pricer is not installed.
+        PluginError: A scrubber, normaliser, pricer or sink is not installed.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, installed: plugins.Plugins | None = None) -> None:
         for key in ("http", "grpc"):
             settings = getattr(config.receiver, key)
             if settings.enabled and not config.auth.keys:
                 must_be_loopback(f"receiver.{key}.listen", settings.listen)
-        installed = plugins.load(modules={"builtin": core_builtin, "collector": builtin})
+        installed = installed or plugins.load(modules={"builtin": core_builtin, "collector": builtin})
         rules = []
         for name in config.scrub.scrubbers:
             where = f"scrub.options.{name}"
@@ -48,6 +50,7 @@ class Collector:
             rules.append(scrubber.rules())
         self.log = FileLog(Path(config.server.data_dir) / "log", config.server.writer, config.log)
         self.metrics = SelfMetrics(self.log)
+        self.sinks = Workers(config, installed, self.log)
         meaning = Meaning.configured(installed, config)
         self._pipeline = Pipeline(self.log, Scanner(rules), config.receiver, self.metrics.accepted, meaning)
         self._ready = False
@@ -74,9 +77,11 @@ class Collector:
         return {name: receiver.address for name, receiver in self._receivers.items()}
 
     async def start(self) -> None:
-        """Opens the log, then listens. When a part fails, what was opened is closed again."""
+        """Opens the log and the sinks, then listens. When a part fails, what was opened is closed again."""
         await self.log.start()
         try:
+            await self.sinks.open()
+            self.sinks.start()
             for receiver in self._receivers.values():
                 await receiver.start(self._pipeline)
         except BaseException:
@@ -85,10 +90,11 @@ class Collector:
         self._ready = True
 
     async def stop(self) -> None:
-        """Refuses new requests, answers those under way, closes the log. May be called twice."""
+        """Refuses new requests, answers those under way, lets the sinks write, closes the log. May be called twice."""
         self._ready = False
         for receiver in self._receivers.values():
             await receiver.stop()
+        await self.sinks.stop()
         await self.log.stop()
 
     async def _alive(self) -> Page:

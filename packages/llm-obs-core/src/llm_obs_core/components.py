@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
@@ -14,6 +15,9 @@ from llm_obs_core.errors import ConfigError
 from llm_obs_core.plugins import Plugins, Registration
 
 __all__ = ["Configured", "check_folder", "configured"]
+
+NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+"""Names of sections are names of files and labels of metrics too."""
 
 
 class Configured(NamedTuple):
@@ -56,13 +60,17 @@ def configured(
 
     Raises:
         PluginError: Nothing is registered under a section's type.
-        ConfigError: Its options do not fit.
+        ConfigError: Its options or its name do not fit.
     """
     found: list[Configured] = []
     for name, section in sections.items():
         if not section.enabled:
             continue
         where = f"{role}s.{name}"
+        if not NAME.fullmatch(name):
+            raise ConfigError(
+                "a name of small letters, digits, - and _", got=repr(name), where=where, fix="rename the section"
+            )
         registration = installed.get(role, section.type or name, where=f"{where}.type" if section.type else where)
         given = {"data_dir": of.data_dir, "writer": of.writer}
         inherited = {key: given[key] for key in given if key in registration.options.__struct_fields__}

@@ -50,7 +50,11 @@ class Position(msgspec.Struct, frozen=True, order=True, gc=False):
 
 
 class RecordKind(IntEnum):
-    """What a log record's payload is."""
+    """What a log record's payload is.
+
+    RESENT is spans for one sink alone, dead letters that are offered again: a byte with the length of the sink's name,
+    the name, then the spans.
+    """
 
     SPANS = 1
     LOGS = 2
@@ -60,6 +64,7 @@ class RecordKind(IntEnum):
     ANNOTATION = 6
     ERASE = 7
     DECISION = 8
+    RESENT = 9
 
 
 class Codec(IntEnum):

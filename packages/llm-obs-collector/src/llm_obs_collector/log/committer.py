@@ -31,9 +31,10 @@ class Waiting(NamedTuple):
 
 
 class Group(NamedTuple):
-    """One commit that went well, for those that follow the log."""
+    """One commit that went well, for those that follow the log; `items` are those of each record."""
 
-    last_sequence: int
+    first_sequence: int
+    items: list[int]
     bytes: int
     seconds: float
 
@@ -74,6 +75,7 @@ class Committer(threading.Thread):
         self._wake = threading.Condition()
         self._queue: list[Waiting] = []
         self._stopping = False
+        self._floor = 0
         self._fd = -1
         self._size = 0
         self.sealed: list[Segment] = []
@@ -86,6 +88,10 @@ class Committer(threading.Thread):
         with self._wake:
             self._queue.append(waiting)
             self._wake.notify()
+
+    def go_on_behind(self, sequence: int) -> None:
+        """Gives no sequence up to this one any more."""
+        self._floor = max(self._floor, sequence)
 
     def finish(self) -> None:
         """Commits what is queued, closes the segment, and ends the thread."""
@@ -114,6 +120,9 @@ class Committer(threading.Thread):
 
     def _commit(self, group: list[Waiting]) -> None:
         started = time.perf_counter()
+        if self._floor >= self._next:
+            self._seal()  # within a segment sequences have no gaps
+            self._next = self._floor + 1
         first = self._next
         try:
             buffers, group = self._pack(group, first)
@@ -132,7 +141,7 @@ class Committer(threading.Thread):
         self._size += nbytes
         assert self.active is not None
         self.active = self.active._replace(last=self._next - 1, size_bytes=self._size)
-        done = Group(self._next - 1, nbytes, time.perf_counter() - started)
+        done = Group(first, [item.record.accepted for item in group], nbytes, time.perf_counter() - started)
         self._resolve(group, None, first, done)
 
     def _pack(self, group: list[Waiting], first: int) -> tuple[list[bytes], list[Waiting]]:

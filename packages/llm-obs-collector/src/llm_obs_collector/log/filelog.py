@@ -15,13 +15,15 @@ from llm_obs_core.interfaces import Appended, StoredRecord
 from llm_obs_core.model import Codec, LogRecord, Position
 
 from llm_obs_collector.log.committer import Committer, Group, Waiting
+from llm_obs_collector.log.cursors import Cursors
 from llm_obs_collector.log.directory import LogDirectory
 from llm_obs_collector.log.reading import READ_BYTES, read_some
 from llm_obs_collector.log.recovery import Segment, recover
+from llm_obs_collector.log.seen import keep
+from llm_obs_collector.log.tally import Tally
 
 __all__ = ["FileLog", "LogStats"]
 
-CURSOR_INTERVAL_S = 1.0
 DIGEST_BYTES = 16
 MAX_TENANT_BYTES = 255
 
@@ -54,8 +56,9 @@ class FileLog:
         self._segments: list[Segment] = []
         self._recent: OrderedDict[tuple[str, bytes], tuple[int, float]] = OrderedDict()
         self._in_flight: dict[tuple[str, bytes], asyncio.Future[int]] = {}
-        self._readers: dict[str, int] = {}
-        self._written: dict[str, tuple[int, float]] = {}
+        self._cursors = Cursors(self._directory)
+        self._tally = Tally()
+        self._found = 0
         self._grown: list[asyncio.Event] = []
         self._queued_bytes = 0
         self.last_sequence = 0
@@ -81,11 +84,13 @@ class FileLog:
         for key, (sequence, age_s) in sorted(found.recent.items(), key=lambda item: item[1][0]):
             self._recent[key] = (sequence, now - age_s)
         self._segments = found.segments
+        self._tally = found.tally
+        self._found = found.tally.total
         self.stats.corrupt_records = found.corrupt_records
         self.stats.torn_bytes = found.torn_bytes
         cursors = [self._directory.read_cursor(name) for name in self._directory.cursor_names()]
         # A reader may be ahead of a log whose files were removed: it must not take new records for old ones.
-        self.last_sequence = max([found.last_sequence, *cursors])
+        self.last_sequence = max([found.tally.last, *cursors])
         self._committer = Committer(
             self._directory,
             asyncio.get_running_loop(),
@@ -156,33 +161,40 @@ class FileLog:
         finally:
             self._grown.remove(grown)
 
-    def register(self, reader: str) -> None:
-        """Names a reader, whose cursor from before holds on."""
-        self._readers.setdefault(reader, self._directory.read_cursor(reader))
+    def register(self, reader: str, held: Position | None = None) -> Position | None:
+        """Names a reader, whose cursor from before holds on; see `Log.register`."""
+        if held is not None and held.writer == self._writer and held.sequence > self.last_sequence:
+            self.last_sequence = held.sequence
+            if self._committer is not None:
+                self._committer.go_on_behind(held.sequence)
+        sequence = self._cursors.register(reader)
+        return self._position(sequence) if sequence else None
 
     def commit(self, reader: str, position: Position) -> None:
         """Moves a reader's cursor; written to disk about once a second and at the stop."""
-        self._readers[reader] = max(self._readers.get(reader, 0), position.sequence)
-        sequence, when = self._written.get(reader, (0, 0.0))
-        if position.sequence > sequence and time.monotonic() - when >= CURSOR_INTERVAL_S:
-            self._write_cursor(reader)
+        self._cursors.commit(reader, position.sequence)
+
+    def backlog(self, after: Position | None) -> int:
+        """Items behind a Position; see `Log.backlog`."""
+        return self._tally.after(0 if after is None else after.sequence)
 
     async def trim(self) -> int:
         """Deletes segments that every registered reader has passed; the newest one always stays."""
-        if not self._readers:
+        if not len(self._cursors):
             return 0
-        done = min(self._readers.values())
+        done = self._cursors.slowest()
         freed = 0
         for segment in self._all()[:-1]:
             if segment.last > done:
                 break
-            for reader in self._readers:
-                self._write_cursor(reader)
+            await self._cursors.write()
+            await asyncio.to_thread(keep, self._directory, segment.path, self._settings.dedup_window_s)
             await asyncio.to_thread(segment.path.unlink, missing_ok=True)
             freed += segment.size_bytes
             self._segments = [item for item in self._segments if item != segment]
             if self._committer is not None and segment in self._committer.sealed:
                 self._committer.sealed.remove(segment)
+            self._tally.forget(segment.last)
         return freed
 
     async def stop(self) -> None:
@@ -191,14 +203,18 @@ class FileLog:
             committer, self._committer = self._committer, None
             await asyncio.to_thread(committer.finish)
             self._segments += committer.sealed
-            for reader in self._readers:
-                self._write_cursor(reader)
+            await self._cursors.close()
         self._directory.close()
 
     @property
     def holds_records(self) -> bool:
         """Whether there is a record to read."""
         return bool(self._all())
+
+    @property
+    def logged(self) -> int:
+        """Items of the records appended since the log was opened."""
+        return self._tally.total - self._found
 
     @property
     def size_bytes(self) -> int:
@@ -234,15 +250,11 @@ class FileLog:
             self._recent[key] = (done.result(), time.monotonic())
 
     def _committed(self, group: Group) -> None:
-        self.last_sequence = group.last_sequence
+        for place, items in enumerate(group.items):
+            self._tally.add(group.first_sequence + place, items)
+        self.last_sequence = self._tally.last
         self.stats.appended_bytes += group.bytes
         self.stats.commits += 1
         self.stats.commit_seconds += group.seconds
         for event in self._grown:
             event.set()
-
-    def _write_cursor(self, reader: str) -> None:
-        sequence = self._readers[reader]
-        if self._written.get(reader, (-1, 0.0))[0] != sequence:
-            self._directory.write_cursor(reader, sequence)
-            self._written[reader] = (sequence, time.monotonic())

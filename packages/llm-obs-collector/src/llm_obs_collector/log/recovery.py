@@ -10,7 +10,9 @@ from typing import NamedTuple
 
 from llm_obs_collector.log.directory import LogDirectory, sync_directory
 from llm_obs_collector.log.record import Header
+from llm_obs_collector.log.seen import Seen, kept
 from llm_obs_collector.log.segment import Damage, headers, scan
+from llm_obs_collector.log.tally import Tally
 
 __all__ = ["Recovered", "Segment", "recover"]
 
@@ -29,14 +31,14 @@ class Recovered(NamedTuple):
 
     Attributes:
         segments: Oldest first; empty files are gone.
-        last_sequence: The greatest sequence of a sound record, 0 when there is none.
+        tally: The items of each sound record.
         recent: Requests within the window of recognition: (tenant, digest) to sequence and age in seconds.
         corrupt_records: Damaged places before the end of a segment.
         torn_bytes: Bytes cut from the end of the newest segment.
     """
 
     segments: list[Segment]
-    last_sequence: int
+    tally: Tally
     recent: dict[tuple[str, bytes], tuple[int, float]]
     corrupt_records: int
     torn_bytes: int
@@ -47,8 +49,11 @@ def recover(directory: LogDirectory, dedup_window_s: float) -> Recovered:
     files = directory.segments()
     segments: list[Segment] = []
     recent: dict[tuple[str, bytes], tuple[int, float]] = {}
-    last = corrupt = torn = 0
+    tally = Tally()
+    corrupt = torn = 0
     now_ns = time.time_ns()
+    for seen in kept(directory):
+        _remember(recent, seen, now_ns, dedup_window_s)
     for place, (first, path) in enumerate(files):
         newest = place == len(files) - 1
         below = None if newest else files[place + 1][0]
@@ -64,15 +69,21 @@ def recover(directory: LogDirectory, dedup_window_s: float) -> Recovered:
             path.unlink()
             continue
         for header in found:
-            age_s = max(0.0, (now_ns - header.received_ns) / 1e9)
-            if age_s < dedup_window_s:
-                recent[header.tenant, header.digest] = (header.sequence, age_s)
-        last = max(last, found[-1].sequence) if found else last
-        segments.append(Segment(path, first, last, size))
+            tally.add(header.sequence, header.accepted)
+            _remember(recent, header, now_ns, dedup_window_s)
+        segments.append(Segment(path, first, tally.last, size))
         if newest:
             _make_durable(path)
     sync_directory(directory.path)
-    return Recovered(segments, last, recent, corrupt, torn)
+    return Recovered(segments, tally, recent, corrupt, torn)
+
+
+def _remember(
+    recent: dict[tuple[str, bytes], tuple[int, float]], item: Header | Seen, now_ns: int, window_s: float
+) -> None:
+    age_s = max(0.0, (now_ns - item.received_ns) / 1e9)
+    if age_s < window_s:
+        recent[item.tenant, item.digest] = (item.sequence, age_s)
 
 
 def _read(path: Path, first: int, *, whole: bool, below: int | None) -> tuple[list[Header], list[Damage], int]:

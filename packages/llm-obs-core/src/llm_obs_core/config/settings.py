@@ -152,6 +152,9 @@ class Worker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     breaker_reset_s: Annotated[
         Seconds, Meta(description="An open breaker lets one write through after this, seconds.")
     ] = 30.0
+    drain_s: Annotated[
+        Seconds, Meta(description="Longest time for the last writes at a stop; the rest stays in the log, seconds.")
+    ] = 5.0
 
 
 class Sink(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

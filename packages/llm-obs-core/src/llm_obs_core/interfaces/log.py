@@ -48,8 +48,24 @@ class Log(Protocol):
     def commit(self, reader: str, position: Position) -> None:
         """Says that `reader` needs nothing up to `position`; kept on disk, may lag behind."""
 
-    def register(self, reader: str) -> None:
-        """Names a reader: nothing is trimmed that it has not committed."""
+    def register(self, reader: str, held: Position | None = None) -> Position | None:
+        """Names a reader: nothing is trimmed that it has not committed.
+
+        Args:
+            reader: Its name.
+            held: What the reader's store says it holds. Records appended from now on stand behind it, even where the
+                log's own files are gone: a store must not take new records for old ones.
+
+        Returns:
+            The last Position that the reader has committed, None when there is none.
+        """
+
+    def backlog(self, after: Position | None) -> int:
+        """How many items (spans, for records of spans) the durable records after a Position hold."""
+
+    @property
+    def logged(self) -> int:
+        """Items of the records appended since the log was opened."""
 
     async def trim(self) -> int:
         """Deletes what every registered reader has committed; returns the bytes freed."""

@@ -23,6 +23,9 @@ class SinkLimits(msgspec.Struct, frozen=True):
         max_spans: Spans a write.
         max_bytes: Bytes of canonical payload a write.
         flush_interval_s: Longest time a record waits for its write, seconds.
+        whole_records: Whether a write ends at the end of a record: right for a store that keeps Positions. A record
+            that alone is larger than the limits is then written as it is; a store that cannot take it says False
+            here, and is given its spans in several writes.
     """
 
     kinds: frozenset[RecordKind] = frozenset({RecordKind.SPANS})
@@ -31,6 +34,7 @@ class SinkLimits(msgspec.Struct, frozen=True):
     max_spans: int = 65_536
     max_bytes: int = 64 * 1024 * 1024
     flush_interval_s: float = 1.0
+    whole_records: bool = True
 
 
 class SinkPart(msgspec.Struct, frozen=True):
@@ -63,6 +67,9 @@ class Sink(Protocol):
     says where the sink is, and everything behind that is written again: a transactional sink keeps the Position with
     the data and stores nothing twice; any other is deduplicated on (tenant, trace, span): of two spans the one at the
     higher Position wins, within one write the later row. One instance serves one partition of one writer's log.
+
+    Where a record goes in several writes (`SinkLimits.whole_records`), all but the last of them say as `last` the
+    Position before the record, so that a crash between them loses nothing.
     """
 
     @property
@@ -77,7 +84,9 @@ class Sink(Protocol):
 
         Raises:
             RetryableError: Try the same parts again later.
-            PermanentError: `items` (rows, counted through the parts in order) can never be stored.
+            PermanentError: `items` (rows, counted through the parts in order) can never be stored. The other rows are
+                written again without them. When it cannot say which, the records are tried one by one.
+            StoreError: The store is not where it should be; the sink is stopped and started again.
         """
 
     async def stop(self) -> None:

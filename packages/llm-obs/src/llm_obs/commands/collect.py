@@ -105,7 +105,7 @@ async def _spans(loaded: settings.Config, last: int) -> list[dict[str, Any]]:
                     }
                     row |= {name: [msgspec.to_builtins(part) for part in row[name]] for name in ("events", "links")}
                     found.append(row | {"tenant": item.record.tenant})
-                if item.position.sequence >= opened.last_sequence:
+                if not opened.backlog(item.position):
                     break
     finally:
         await opened.stop()

@@ -1,0 +1,98 @@
+"""Digests of trimmed segments, for as long as a resend is recognised: a file each, written before the segment goes.
+
+magic "LOS1" · (sequence u64 · received_ns u64 · digest 16 bytes · tenant_bytes u8 · tenant)* · crc32c u32
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from llm_obs_core_ext.checksum import crc32c
+
+from llm_obs_collector.log.directory import LogDirectory, sync_directory
+from llm_obs_collector.log.record import Header
+from llm_obs_collector.log.segment import headers, scan
+
+__all__ = ["Seen", "keep", "kept"]
+
+MAGIC: Final = b"LOS1"
+SUFFIX: Final = ".seen"
+_ENTRY = struct.Struct("<QQ16sB")
+_CRC = struct.Struct("<I")
+
+
+class Seen(NamedTuple):
+    """A request that was stored."""
+
+    sequence: int
+    received_ns: int
+    digest: bytes
+    tenant: str
+
+
+def keep(directory: LogDirectory, segment: Path, window_s: float) -> None:
+    """Writes the digests of a segment that is about to be trimmed, and removes files whose digests are all too old."""
+    horizon = time.time_ns() - int(window_s * 1e9)
+    for path in directory.path.glob(f"*{SUFFIX}"):
+        if max((item.received_ns for item in _read(path)), default=0) < horizon:
+            path.unlink(missing_ok=True)
+    data = bytearray(MAGIC)
+    for header in _headers(segment):
+        if header.received_ns >= horizon:
+            tenant = header.tenant.encode()
+            data += _ENTRY.pack(header.sequence, header.received_ns, header.digest, len(tenant)) + tenant
+    if len(data) == len(MAGIC):
+        return
+    data += _CRC.pack(crc32c(bytes(data)))
+    path = segment.with_suffix(SUFFIX)
+    temporary = path.with_suffix(".tmp")
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with open(fd, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.rename(path)
+    sync_directory(directory.path)
+
+
+def kept(directory: LogDirectory) -> Iterator[Seen]:
+    """Every digest that is kept; a file that is not whole is passed over: it can only cost a duplicate."""
+    for path in sorted(directory.path.glob(f"*{SUFFIX}")):
+        yield from _read(path)
+
+
+def _headers(segment: Path) -> list[Header]:
+    if not segment.stat().st_size:
+        return []
+    with segment.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        view = memoryview(mapped)
+        try:
+            quick = headers(view)
+            return [item for item in scan(view) if isinstance(item, Header)] if quick is None else quick
+        finally:
+            view.release()
+
+
+def _read(path: Path) -> list[Seen]:
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return []
+    if len(data) < len(MAGIC) + _CRC.size or not data.startswith(MAGIC):
+        return []
+    end = len(data) - _CRC.size
+    if _CRC.unpack_from(data, end)[0] != crc32c(data[:end]):
+        return []
+    found: list[Seen] = []
+    at = len(MAGIC)
+    while at < end:
+        sequence, received_ns, digest, tenant_bytes = _ENTRY.unpack_from(data, at)
+        at += _ENTRY.size + tenant_bytes
+        found.append(Seen(sequence, received_ns, digest, data[at - tenant_bytes : at].decode("utf-8", "replace")))
+    return found

@@ -1,0 +1,137 @@
+"""What readers of the log rely on: backlog, cursors, numbers behind what a store holds, resends after a trim."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from llm_obs_collector.log import FileLog
+from llm_obs_collector.log.directory import LogDirectory
+from llm_obs_core.model import Position
+from logging_records import open_log, record, segments
+
+
+def at(sequence: int) -> Position:
+    return Position("test", 0, sequence)
+
+
+async def filled(root: Path, count: int, **settings: object) -> FileLog:
+    log = open_log(root, segment_bytes=300, **settings)
+    await log.start()
+    for number in range(1, count + 1):
+        await log.append(record(number))
+    return log
+
+
+async def test_the_backlog_counts_items_behind_a_position(tmp_path: Path) -> None:
+    log = await filled(tmp_path, 10)
+    assert (log.logged, log.backlog(None), log.backlog(at(4)), log.backlog(at(10))) == (55, 55, 45, 0)
+    log.register("sink")
+    log.commit("sink", at(7))
+    assert await log.trim() > 0
+    assert (log.backlog(at(7)), log.backlog(at(9))) == (27, 10)
+    await log.stop()
+    log = open_log(tmp_path)
+    await log.start()
+    assert log.register("sink") == at(7)
+    assert (log.logged, log.backlog(at(7))) == (0, 27)
+    await log.append(record(5000, payload=b"x"))
+    assert (log.logged, log.backlog(at(10))) == (5000, 5000)
+    await log.stop()
+
+
+async def test_a_resend_after_trim_and_restart_is_still_recognised(tmp_path: Path) -> None:
+    log = await filled(tmp_path, 12)
+    log.register("sink")
+    log.commit("sink", at(12))
+    assert await log.trim() > 0
+    assert len(segments(tmp_path)) == 1
+    await log.stop()
+    log = open_log(tmp_path)
+    await log.start()
+    for number in range(1, 13):
+        again = await log.append(record(number))
+        assert (again.duplicate, again.position.sequence) == (True, number)
+    assert not (await log.append(record(3, tenant="other"))).duplicate
+    await log.stop()
+    log = open_log(tmp_path, dedup_window_s=0.0)
+    await log.start()
+    assert not (await log.append(record(1))).duplicate
+    await log.stop()
+
+
+async def test_digests_older_than_the_window_are_removed(tmp_path: Path) -> None:
+    log = open_log(tmp_path, segment_bytes=300, dedup_window_s=600.0)
+    await log.start()
+    log.register("sink")
+    for number in range(1, 9):
+        await log.append(record(number, received_ns=time.time_ns() - (700 if number < 5 else 0) * 10**9))
+    log.commit("sink", at(8))
+    await log.trim()
+    kept = sorted((tmp_path / "test" / "0").glob("*.seen"))
+    assert 0 < len(kept) < 7
+    damaged = kept[0]
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    await log.stop()
+    log = open_log(tmp_path)
+    await log.start()  # a broken file is passed over
+    await log.stop()
+
+
+async def test_numbers_go_on_behind_what_a_store_holds(tmp_path: Path) -> None:
+    log = open_log(tmp_path)
+    await log.start()
+    await log.append(record(1))
+    assert log.register("lake", at(500)) is None
+    log.register("other", Position("another-writer", 0, 9000))
+    assert (await log.append(record(2))).position == at(501)
+    assert log.backlog(at(500)) == 2
+    await log.stop()
+    log = open_log(tmp_path)
+    await log.start()
+    assert (await log.append(record(3))).position == at(502)
+    await log.stop()
+
+
+async def test_cursors_are_written_off_the_loop_and_at_the_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[str] = []
+    write = LogDirectory.write_cursor
+
+    def remembering(self: LogDirectory, reader: str, sequence: int) -> None:
+        threads.append(threading.current_thread().name)
+        write(self, reader, sequence)
+
+    monkeypatch.setattr(LogDirectory, "write_cursor", remembering)
+    monkeypatch.setattr("llm_obs_collector.log.cursors.INTERVAL_S", 0.0)
+    log = await filled(tmp_path, 5)
+    log.register("sink")
+    log.commit("sink", at(3))
+    assert threads == []
+    while not threads:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    log.commit("sink", at(4))
+    await log.stop()
+    assert "MainThread" not in threads
+    log = open_log(tmp_path)
+    await log.start()
+    assert log.register("sink") == at(4)
+    await log.stop()
+
+
+async def test_a_cursor_that_cannot_be_written_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: LogDirectory, reader: str, sequence: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    log = await filled(tmp_path, 5)
+    log.register("sink")
+    log.commit("sink", at(5))
+    monkeypatch.setattr(LogDirectory, "write_cursor", full)
+    with pytest.raises(OSError, match="No space"):
+        await log.trim()
+    assert len(segments(tmp_path)) > 1
+    await log.stop()

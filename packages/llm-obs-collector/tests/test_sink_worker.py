@@ -1,0 +1,369 @@
+"""The worker: everything logged is stored or kept as a dead letter, whatever the sink does, and the ledger says so."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from feeding import Box, Hands, feeding, make_worker, opened, spans_record, until
+from llm_obs_collector.sinks.letters import DeadLetters
+from llm_obs_collector.sinks.worker import SinkWorker
+from llm_obs_core.errors import ConfigError, PermanentError, RetryableError, StoreError
+from llm_obs_core.model import Position, RecordKind
+from llm_obs_core_ext.scan import scan
+
+
+def settled(worker: SinkWorker) -> Any:
+    return lambda: worker.counts().queued == 0
+
+
+def letters(root: Path, name: str = "box") -> dict[int, list[int]]:
+    """Sequence to the span numbers of its letter."""
+    kept = DeadLetters(root, name)
+    return {
+        letter.position.sequence: [int.from_bytes(span.span_id, "big") for span in scan(kept.payload(letter)).spans()]
+        for letter in kept
+    }
+
+
+async def test_records_become_parts_by_tenant_and_the_cursor_follows(tmp_path: Path) -> None:
+    box = Box()
+    async with opened(tmp_path) as log:
+        await log.append(spans_record(1, 2))
+        async with feeding(tmp_path, log, box) as worker:
+            await log.append(spans_record(3, tenant="acme"))
+            await log.append(spans_record(4))
+            await until(settled(worker))
+            counts = worker.counts()
+            assert (counts.logged, counts.recovered, counts.stored, counts.exact) == (4, 0, 4, True)
+            assert sorted(box.spans) == [("acme", 3), ("default", 1), ("default", 2), ("default", 4)]
+            assert box.position == Position("test", 0, 3)
+        assert (box.starts, box.stops) == (1, 1)
+    async with opened(tmp_path) as log:
+        assert log.register("box") == Position("test", 0, 3)
+
+
+async def test_a_write_holds_what_came_within_the_interval_up_to_the_limits(tmp_path: Path) -> None:
+    box = Box(max_spans=4, flush_interval_s=1.0)
+    async with opened(tmp_path) as log:
+        for number in range(1, 8):
+            await log.append(spans_record(number * 10, number * 10 + 1, tenant="ab"[number % 2]))
+        async with feeding(tmp_path, log, box) as worker:
+            await until(settled(worker))
+        assert max(sum(len(part.spans) for part in parts) for parts in box.parts) == 4
+        assert [(part.tenant, part.first.sequence, part.last.sequence) for part in box.parts[0]] == [
+            ("b", 1, 1),
+            ("a", 2, 2),
+        ]
+        assert box.ranges[0] == (1, 2)
+
+
+async def test_a_store_that_keeps_its_position_is_believed(tmp_path: Path) -> None:
+    box = Box()
+    box.position = Position("test", 0, 2)
+    async with opened(tmp_path) as log:
+        for number in range(1, 5):
+            await log.append(spans_record(number))
+        async with feeding(tmp_path, log, box) as worker:
+            await until(settled(worker))
+            assert worker.counts().exact
+        assert box.numbers == [3, 4]
+    other = Box()
+    other.position = Position("somebody-else", 0, 900)
+    async with opened(tmp_path) as log, feeding(tmp_path, log, other, name="other") as worker:
+        await until(settled(worker))
+        assert other.numbers == [1, 2, 3, 4]
+        assert worker.counts().recovered == 4
+
+
+async def test_a_failing_store_is_tried_until_it_takes_the_write(tmp_path: Path) -> None:
+    hands = Hands()
+    box = Box()
+    away = RetryableError("a store", got="none")
+    box.failures = [away, away, RetryableError("a store", retry_after_s=7.0), ValueError("a bug"), None]
+    async with opened(tmp_path) as log:
+        await log.append(spans_record(1))
+        async with feeding(
+            tmp_path, log, box, hands=hands, retry_initial_s=1.0, retry_max_s=60.0, breaker_failures=100
+        ) as worker:
+            await until(settled(worker))
+            assert worker.status().trouble == ""
+        waits = [wait for wait in hands.slept if wait]
+        assert [
+            low <= wait <= high for wait, low, high in zip(waits, (0.5, 1, 7, 4), (1, 2, 8.75, 8), strict=True)
+        ] == ([True] * 4)
+        assert (box.numbers, box.tries) == ([1], 5)
+
+
+async def test_an_open_breaker_leaves_the_store_alone_then_tries_once(tmp_path: Path) -> None:
+    hands = Hands()
+    box = Box()
+    box.failures = [RetryableError("a store")] * 8
+    async with opened(tmp_path) as log:
+        await log.append(spans_record(1))
+        worker = make_worker(
+            tmp_path, log, box, hands, retry_initial_s=0.1, retry_max_s=0.1, breaker_failures=3, breaker_reset_s=30.0
+        )
+        await worker.open()
+        worker.start()
+        await until(settled(worker))
+        assert worker.status().breaker == "closed"
+        await worker.stop()
+    long = [wait for wait in hands.slept if wait > 1]
+    assert (long, box.tries) == ([pytest.approx(30.0)] * 6, 9)
+
+
+async def test_rows_that_are_refused_become_dead_letters_and_the_rest_is_stored(tmp_path: Path) -> None:
+    box = Box(flush_interval_s=1.0)
+
+    def refuses(numbers: list[int]) -> PermanentError | None:
+        bad = [row for row, number in enumerate(numbers) if number % 5 == 0]
+        return PermanentError("numbers that fives do not divide", items=bad[:2]) if bad else None
+
+    box.refuses = refuses
+    async with opened(tmp_path) as log:
+        await log.append(spans_record(1, 5, 6))
+        await log.append(spans_record(10, 11, 15, 20, 21, tenant="acme"))
+        await log.append(spans_record(25))
+        async with feeding(tmp_path, log, box) as worker:
+            await until(settled(worker))
+            counts = worker.counts()
+        assert sorted(box.numbers) == [1, 6, 11, 21]
+        assert (counts.stored, counts.dead_letter, counts.exact) == (4, {"refused": 5}, True)
+        assert letters(tmp_path) == {1: [5], 2: [10, 15, 20], 3: [25]}
+        assert {letter.tenant for letter in DeadLetters(tmp_path, "box")} == {"default", "acme"}
+        assert log.register("box") == Position("test", 0, 3)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_a_poisoned_write_is_halved_when_the_store_cannot_say_which_row(tmp_path: Path, whole: bool) -> None:
+    box = Box(flush_interval_s=1.0, whole_records=whole, keeps_position=whole)
+    box.refuses = lambda numbers: PermanentError("no 42") if 42 in numbers else None
+    async with opened(tmp_path) as log:
+        for start in (10, 40, 70, 100):
+            await log.append(spans_record(*range(start, start + 8)))
+        async with feeding(tmp_path, log, box) as worker:
+            await until(settled(worker))
+            counts = worker.counts()
+    lost = list(range(40, 48)) if whole else [42]
+    assert letters(tmp_path) == {2: lost}
+    everything = {number for start in (10, 40, 70, 100) for number in range(start, start + 8)}
+    assert sorted(box.numbers) == sorted(everything - set(lost))
+    assert (counts.dead_letter, counts.exact) == ({"refused": len(lost)}, True)
+
+
+async def test_a_record_larger_than_the_limits_goes_in_several_writes_where_the_store_allows(tmp_path: Path) -> None:
+    box = Box(max_spans=3, whole_records=False, keeps_position=False)
+    whole = Box(max_spans=3)
+    async with opened(tmp_path) as log:
+        await log.append(spans_record(*range(1, 9)))
+        async with feeding(tmp_path, log, box) as one, feeding(tmp_path, log, whole, name="whole") as two:
+            await until(lambda: settled(one)() and settled(two)())
+            assert (one.counts().exact, two.counts().exact) == (True, True)
+    assert box.numbers == whole.numbers == list(range(1, 9))
+    assert box.ranges == [(1, 0), (1, 0), (1, 1)]
+    assert whole.ranges == [(1, 1)]
+
+
+async def test_a_write_is_given_up_only_when_the_settings_say_so(tmp_path: Path) -> None:
+    box = Box()
+    box.failures = [RetryableError("a store", got="none")] * 3
+    async with opened(tmp_path) as log:
+        await log.append(spans_record(1, 2))
+        async with feeding(tmp_path, log, box, retry_attempts=3) as worker:
+            await until(settled(worker))
+            counts = worker.counts()
+    assert (counts.dead_letter, counts.exact, box.tries) == ({"gave_up": 2}, True, 3)
+    (letter,) = DeadLetters(tmp_path, "box")
+    assert (letter.cause, letter.spans) == ("gave_up", 2)
+    assert "gave up after 3 tries: expected a store, got none" in letter.reason
+
+
+async def test_a_dead_letter_is_on_disk_before_the_rest_is_written(tmp_path: Path) -> None:
+    box = Box()
+    seen: list[dict[int, list[int]]] = []
+
+    def refuses(numbers: list[int]) -> PermanentError | None:
+        seen.append(letters(tmp_path))
+        return PermanentError("no 2", items=[numbers.index(2)]) if 2 in numbers else None
+
+    box.refuses = refuses
+    async with opened(tmp_path) as log:
+        await log.append(spans_record(1, 2, 3))
+        async with feeding(tmp_path, log, box) as worker:
+            await until(settled(worker))
+    assert seen == [{}, {1: [2]}]
+
+
+async def test_kinds_that_the_sink_does_not_take_are_counted_and_passed(tmp_path: Path) -> None:
+    box = Box()
+    async with opened(tmp_path) as log:
+        await log.append(spans_record(1, 2, kind=RecordKind.LOGS))
+        await log.append(spans_record(3))
+        async with feeding(tmp_path, log, box) as worker:
+            await until(settled(worker))
+            counts = worker.counts()
+    assert (box.numbers, counts.not_routed, counts.exact) == ([3], {"logs": 2}, True)
+
+
+async def test_a_record_that_is_not_what_its_header_says_is_kept(tmp_path: Path) -> None:
+    box = Box()
+    async with opened(tmp_path) as log:
+        good = spans_record(1)
+        await log.append(type(good)(RecordKind.SPANS, "t", 1, bytes(16), 3, 0, b"\xff\xff"))
+        await log.append(good)
+        async with feeding(tmp_path, log, box) as worker:
+            await until(settled(worker))
+            counts = worker.counts()
+    assert (box.numbers, counts.dead_letter, counts.exact) == ([1], {"unreadable": 3}, True)
+    kept = DeadLetters(tmp_path, "box")
+    (letter,) = kept
+    assert kept.payload(letter) == b"\xff\xff"
+
+
+async def test_a_record_that_cannot_be_read_back_is_counted_as_lost(tmp_path: Path) -> None:
+    box = Box()
+    async with opened(tmp_path) as log:
+        for number in range(1, 4):
+            await log.append(spans_record(number, number + 100))
+        (segment,) = (tmp_path / "log" / "test" / "0").glob("*.seg")
+        data = bytearray(segment.read_bytes())
+        data[len(data) // 2] ^= 0xFF
+        segment.write_bytes(data)
+        async with feeding(tmp_path, log, box) as worker:
+            await until(settled(worker))
+            counts = worker.counts()
+    assert (sorted(box.numbers), counts.lost, counts.exact) == ([1, 3, 101, 103], 2, True)
+
+
+async def test_a_slow_sink_stalls_neither_the_log_nor_another_sink(tmp_path: Path) -> None:
+    slow, quick = Box(), Box()
+    slow.gate = asyncio.Event()
+    async with (
+        opened(tmp_path) as log,
+        feeding(tmp_path, log, slow, name="slow") as one,
+        feeding(tmp_path, log, quick, name="quick") as two,
+    ):
+        for number in range(1, 21):
+            await log.append(spans_record(number))
+        await until(settled(two))
+        assert one.counts().queued == 20
+        assert (one.counts().exact, two.counts().exact) == (True, True)
+        assert one.status().behind_s > 0
+        slow.gate.set()
+        await until(settled(one))
+    assert sorted(slow.numbers) == sorted(quick.numbers) == list(range(1, 21))
+
+
+async def test_what_is_read_ahead_of_a_slow_sink_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("llm_obs_collector.sinks.intake.READ_AHEAD_BYTES", 1000)
+    monkeypatch.setattr("llm_obs_collector.log.filelog.READ_BYTES", 1000)
+    slow = Box(max_spans=10)
+    slow.gate = asyncio.Event()
+    async with opened(tmp_path) as log:
+        for number in range(1, 201):
+            await log.append(spans_record(number))
+        async with feeding(tmp_path, log, slow) as worker:
+            await until(lambda: slow.writing)
+            await asyncio.sleep(0.05)
+            intake = worker._intake
+            assert intake is not None
+            assert intake._bytes < 1500
+            slow.gate.set()
+            await until(settled(worker))
+    assert slow.numbers == list(range(1, 201))
+
+
+async def test_a_sink_that_cannot_start_yet_is_started_later(tmp_path: Path) -> None:
+    box = Box()
+    box.start_failures = [RetryableError("a store"), ConnectionError("refused"), RetryableError("a store")]
+    async with opened(tmp_path) as log:
+        await log.append(spans_record(1))
+        worker = make_worker(tmp_path, log, box)
+        await worker.open()
+        assert (worker.status().state, worker.counts().exact) == ("starting", True)
+        worker.start()
+        await until(settled(worker))
+        assert (worker.status().state, worker.counts().exact) == ("running", True)
+        await worker.stop()
+    assert (box.numbers, box.starts) == ([1], 4)
+
+
+async def test_a_sink_that_can_never_start_stops_the_collector_with_its_reason(tmp_path: Path) -> None:
+    box = Box()
+    box.start_failures = [ConfigError("a folder", where="sinks.box.options.path")]
+    async with opened(tmp_path) as log:
+        worker = make_worker(tmp_path, log, box)
+        with pytest.raises(ConfigError, match=r"sinks\.box"):
+            await worker.open()
+        await worker.stop()
+
+
+async def test_a_store_in_another_place_than_thought_is_started_again(tmp_path: Path) -> None:
+    box = Box()
+    box.failures = [None, StoreError("a write that begins behind 3")]
+    async with opened(tmp_path) as log, feeding(tmp_path, log, box) as worker:
+        await log.append(spans_record(1))
+        await until(settled(worker))
+        await log.append(spans_record(2))
+        await until(settled(worker))
+        assert worker.counts().exact
+    assert (box.numbers, box.starts) == ([1, 2], 2)
+
+
+async def test_a_stop_writes_what_the_log_holds(tmp_path: Path) -> None:
+    box = Box(flush_interval_s=3600.0)
+    hands = Hands()
+    forever = asyncio.Event()
+
+    async def sleep(_: float) -> None:
+        await forever.wait()
+
+    hands._sleep = sleep  # type: ignore[method-assign]
+    async with opened(tmp_path) as log:
+        async with feeding(tmp_path, log, box, hands=hands):
+            for number in range(1, 6):
+                await log.append(spans_record(number))
+        assert sorted(box.numbers) == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("trouble", ["hangs", "fails"])
+async def test_a_stop_leaves_to_the_log_what_the_sink_does_not_take(tmp_path: Path, trouble: str) -> None:
+    box = Box(keeps_position=False)
+    hands = Hands()
+    if trouble == "hangs":
+        box.gate = asyncio.Event()
+    else:
+        box.failures = [RetryableError("a store")] * 1000
+    async with opened(tmp_path) as log:
+        await log.append(spans_record(1))
+        async with feeding(tmp_path, log, box, hands=hands, drain_s=0.05) as worker:
+            await until(lambda: box.tries)
+        assert worker.counts().exact
+    again = Box()
+    async with opened(tmp_path) as log, feeding(tmp_path, log, again) as worker:
+        await until(settled(worker))
+        assert (again.numbers, worker.counts().recovered) == ([1], 1)
+
+
+async def test_dead_letters_on_a_full_disk_hold_the_cursor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    box = Box()
+    box.refuses = lambda numbers: PermanentError("no 2", items=[numbers.index(2)]) if 2 in numbers else None
+    full = [OSError(28, "No space left on device")] * 3
+    put = DeadLetters.put
+
+    def sometimes(self: DeadLetters, letter: Any, payload: bytes) -> None:
+        if full:
+            raise full.pop()
+        put(self, letter, payload)
+
+    monkeypatch.setattr(DeadLetters, "put", sometimes)
+    async with opened(tmp_path) as log:
+        await log.append(spans_record(1, 2, 3))
+        async with feeding(tmp_path, log, box) as worker:
+            await until(settled(worker))
+            counts = worker.counts()
+    assert (box.numbers, letters(tmp_path)) == ([1, 3], {1: [2]})
+    assert (counts.stored, counts.dead_letter, counts.exact) == (2, {"refused": 1}, True)
