@@ -29,6 +29,21 @@ def test_a_wrong_file_is_one_line_and_status_2(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("[[pricing.rules]]\nmodel='x'\ninput='-1'\n", "pricing.rules[0].input"),
+        ("[[pricing.rules]]\nmodel='x'\nwrong='1'\n", "wrong"),
+        ("[normalize]\nnormalizers=['other']\n", "normalize.normalizers"),
+    ],
+)
+def test_rules_and_components_are_checked_too(tmp_path: Path, text: str, where: str) -> None:
+    (tmp_path / "llm-obs.toml").write_text(text)
+    done = run("config", "check", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert where in done.stderr
+
+
 def test_a_right_file_is_said_to_be(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text("[receiver.grpc]\nlisten = '127.0.0.1:0'\n")
     done = run("config", "check", "mine.toml", cwd=tmp_path)
@@ -46,6 +61,27 @@ def test_price_reads_the_table_and_the_users_rules(tmp_path: Path, rules: str, e
     (tmp_path / "llm-obs.toml").write_text(rules)
     rows = json.loads(run("price", "openai", "gpt-4o", "--json", cwd=tmp_path).stdout)
     assert {row["tokens"]: row["usd_per_million"] for row in rows}["input_uncached"] == expected
+
+
+def test_price_explains_a_call(tmp_path: Path) -> None:
+    call = ("price", "openai", "gpt-4o", "--day", "2026-11-01", "--input", "1000", "--output", "200", "--cached", "300")
+    *parts, total = json.loads(run(*call, "--json", cwd=tmp_path).stdout)
+    assert [(row["tokens"], row["count"], row["usd"]) for row in parts] == [
+        ("input_uncached", 700, "0.001750000000"),
+        ("cache_read", 300, "0.000375000000"),
+        ("output_text", 200, "0.002000000000"),
+    ]
+    assert (total["tokens"], total["count"], total["usd"]) == ("total", 1200, "0.004125000")
+    assert total["price"].startswith("genai-prices/")
+    (tmp_path / "llm-obs.toml").write_text("[[pricing.rules]]\nmodel='gpt-4o'\ninput=7\noutput=1\n")
+    assert "rule/0/*/gpt-4o" in run(*call, cwd=tmp_path).stdout
+
+
+def test_parts_are_within_their_total_and_a_tier_needs_a_price(tmp_path: Path) -> None:
+    done = run("price", "openai", "gpt-4o", "--input", "1", "--cached", "2", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--cached" in done.stderr
+    assert "gpt-4o scale" in run("price", "openai", "gpt-4o", "--tier", "scale", cwd=tmp_path).stderr
 
 
 def test_an_unknown_model_names_the_repair(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 import msgspec
+from llm_obs_core import builtin, normalizer, plugins, pricing
 from llm_obs_core import config as settings
 
 from llm_obs.commands.output import json_option, show
@@ -42,6 +43,9 @@ def check(path: str | None, as_json: bool) -> None:
     PATH is the TOML file; without it, llm-obs.toml in this folder when it is there.
     """
     loaded = settings.load(path)
+    installed = plugins.load(modules={"builtin": builtin})
+    normalizer.configured(installed, loaded.normalize)
+    pricing.configured(installed, loaded.pricing)
     if as_json:
         show([msgspec.to_builtins(loaded)], as_json=True, empty="")
         return
