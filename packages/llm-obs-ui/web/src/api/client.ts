@@ -1,0 +1,93 @@
+/** Asks the query API; every failure comes back as one error that a person can read. */
+
+import { parseExact } from "../logic/json.ts";
+import { createStore } from "../store.ts";
+
+export class ApiError extends Error {
+  readonly status: number;
+
+  constructor(text: string, status: number) {
+    super(text);
+    this.name = "ApiError";
+    this.status = status;
+  }
+}
+
+/** Raised by a 401: the page shows the form for the key. */
+export const signInNeeded = createStore(false);
+/** Counts up at each sign-in, so that views ask again. */
+export const signIns = createStore(0);
+/** Requests under way. */
+export const underWay = createStore(0);
+
+interface Answer<T> {
+  data?: T | null;
+  errors?: { message?: string }[];
+}
+
+/** Answers of a query; `exact` keeps whole numbers beyond 2^53 as bigint. */
+export async function ask<T>(
+  query: string,
+  variables: Record<string, unknown>,
+  options: { signal?: AbortSignal; exact?: boolean } = {},
+): Promise<T> {
+  underWay.set(underWay.get() + 1);
+  try {
+    const { status, text } = await post("/graphql", { query, variables }, options.signal);
+    if (status === 401) {
+      signInNeeded.set(true);
+      throw new ApiError("Sign in to see this.", status);
+    }
+    const answer = read<T>(text, status, options.exact ?? false);
+    const messages = (answer.errors ?? []).map((error) => error.message).filter(Boolean);
+    if (messages.length) throw new ApiError([...new Set(messages)].join("\n"), status);
+    if (!answer.data) throw new ApiError(`The API answered ${status} without data.`, status);
+    return answer.data;
+  } finally {
+    underWay.set(underWay.get() - 1);
+  }
+}
+
+function read<T>(text: string, status: number, exact: boolean): Answer<T> {
+  try {
+    const answer: unknown = exact ? parseExact(text) : JSON.parse(text);
+    if (typeof answer === "object" && answer !== null) return answer as Answer<T>;
+  } catch {
+    // Said below, with what came.
+  }
+  const start = text.trim().slice(0, 300);
+  throw new ApiError(`The API answered ${status}${start ? `: ${start}` : " and nothing else"}`, status);
+}
+
+async function post(path: string, body: unknown, signal?: AbortSignal): Promise<{ status: number; text: string }> {
+  try {
+    const response = await fetch(path, {
+      method: "POST",
+      headers: { "content-type": "application/json", accept: "application/json" },
+      body: JSON.stringify(body),
+      credentials: "same-origin",
+      ...(signal ? { signal } : {}),
+    });
+    return { status: response.status, text: await response.text() };
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new ApiError(`${location.host} does not answer. Is the server running?`, 0);
+  }
+}
+
+/** Gives the key to the server, which answers with a cookie that scripts cannot read. */
+export async function signIn(key: string): Promise<void> {
+  const { status, text } = await post("/login", { key });
+  if (status >= 400) {
+    let said = "";
+    try {
+      const answer = JSON.parse(text) as { error?: string; errors?: { message?: string }[] };
+      said = answer.error ?? answer.errors?.[0]?.message ?? "";
+    } catch {
+      // The status says enough.
+    }
+    throw new ApiError(said || (status === 401 || status === 403 ? "The server does not know this key." : `The server answered ${status}.`), status);
+  }
+  signInNeeded.set(false);
+  signIns.set(signIns.get() + 1);
+}

@@ -1,0 +1,137 @@
+/** Who and what it was: a row a model, user, application, error. A row's name filters the page by it. */
+
+import { useState } from "preact/hooks";
+import type { TablesAnswer } from "../api/documents.ts";
+import type { AggregateRow } from "../api/types.ts";
+import { withFilter } from "../logic/filters.ts";
+import { count, duration, exact, exactMoney, money, percent } from "../logic/format.ts";
+import { num } from "../logic/int64.ts";
+import { address } from "../logic/place.ts";
+import { keyText } from "./data.ts";
+
+interface Column {
+  head: string;
+  value: (row: AggregateRow) => number;
+  show: (row: AggregateRow) => string;
+  title?: (row: AggregateRow) => string;
+  /** What is left out first where it is narrow. */
+  room?: "wide" | "mid";
+}
+
+const REQUESTS: Column = { head: "Requests", value: (row) => num(row.requests), show: (row) => count(row.requests), title: (row) => exact(row.requests) };
+const ERRORS: Column = { head: "Errors", value: (row) => row.errorRate, show: (row) => percent(row.errorRate), title: (row) => `${exact(row.errors)} failed` };
+const P50: Column = { head: "P50", value: (row) => row.duration?.p50 ?? 0, show: (row) => duration(row.duration?.p50), room: "wide" };
+const P95: Column = { head: "P95", value: (row) => row.duration?.p95 ?? 0, show: (row) => duration(row.duration?.p95), room: "mid" };
+const TTFT: Column = { head: "First token", value: (row) => row.ttft?.p50 ?? 0, show: (row) => duration(row.ttft?.p50), room: "wide" };
+const SPEED: Column = { head: "Tok/s", value: (row) => row.tokensPerSecond ?? 0, show: (row) => (row.tokensPerSecond ? count(Math.round(row.tokensPerSecond)) : "–"), room: "wide" };
+const TOKENS: Column = {
+  head: "Tokens",
+  value: (row) => num(row.inputTokens) + num(row.outputTokens),
+  show: (row) => count(num(row.inputTokens) + num(row.outputTokens)),
+  title: (row) => `${exact(row.inputTokens)} in, ${exact(row.outputTokens)} out`,
+  room: "mid",
+};
+const COST: Column = { head: "Cost", value: (row) => num(row.costNanoUsd), show: (row) => money(row.costNanoUsd), title: (row) => `${exactMoney(row.costNanoUsd)}, ${exact(row.unpriced)} calls without a price` };
+const FAILED: Column = { head: "Failed", value: (row) => num(row.errors), show: (row) => count(row.errors), title: (row) => exact(row.errors) };
+
+const PEOPLE = [REQUESTS, ERRORS, P95, COST];
+
+export function Tables({ answer, params, swatches }: { answer: TablesAnswer; params: URLSearchParams; swatches: ReadonlyMap<string, string> }) {
+  const failed = answer.errors.rows.filter((row) => num(row.errors) > 0);
+  return (
+    <div class="tables">
+      <Breakdown title="Models" word="model" field="model" rows={answer.models.rows} columns={[REQUESTS, ERRORS, P50, P95, TTFT, SPEED, TOKENS, COST]} bar={COST} params={params} swatches={swatches} />
+      <Breakdown title="Errors" word="error_type" field="errorType" rows={failed} columns={[FAILED]} bar={FAILED} params={params} none="Nothing failed in this time." />
+      <Breakdown title="Users" word="user" field="userId" rows={answer.users.rows} columns={PEOPLE} bar={COST} params={params} />
+      <Breakdown title="Applications" word="application" field="application" rows={answer.applications.rows} columns={PEOPLE} bar={COST} params={params} />
+    </div>
+  );
+}
+
+interface Props {
+  title: string;
+  word: string;
+  field: string;
+  rows: readonly AggregateRow[];
+  columns: readonly Column[];
+  /** The column that rows are first sorted by, drawn as a bar. */
+  bar: Column;
+  params: URLSearchParams;
+  swatches?: ReadonlyMap<string, string> | undefined;
+  none?: string;
+}
+
+const FEW = 8;
+
+function Breakdown({ title, word, field, rows, columns, bar, params, swatches, none = "No calls in this time." }: Props) {
+  const [by, setBy] = useState(bar);
+  const [all, setAll] = useState(false);
+  const sorted = [...rows].sort((a, b) => by.value(b) - by.value(a) || REQUESTS.value(b) - REQUESTS.value(a));
+  const shown = all ? sorted : sorted.slice(0, FEW);
+  const most = Math.max(...rows.map(by.value), 0);
+  return (
+    <section class={`card breakdown breakdown-${word}`} aria-labelledby={`by-${word}`}>
+      <h2 id={`by-${word}`}>{title}</h2>
+      {!rows.length ? (
+        <p class="table-empty">{none}</p>
+      ) : (
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">
+                <span class="visually-hidden">Name</span>
+              </th>
+              {columns.map((column) => (
+                <th key={column.head} scope="col" class={`number ${column.room ?? ""}`} aria-sort={column === by ? "descending" : undefined}>
+                  <button type="button" onClick={() => setBy(column)}>
+                    {column.head}
+                  </button>
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {shown.map((row) => (
+              <Line key={JSON.stringify(row.keys)} row={row} {...{ word, field, columns, params, swatches }} share={most ? by.value(row) / most : 0} />
+            ))}
+          </tbody>
+        </table>
+      )}
+      {sorted.length > FEW && (
+        <button type="button" class="button quiet small more" onClick={() => setAll(!all)}>
+          {all ? `Only the first ${FEW}` : `All ${exact(sorted.length)}`}
+        </button>
+      )}
+    </section>
+  );
+}
+
+interface LineProps extends Pick<Props, "word" | "field" | "columns" | "params" | "swatches"> {
+  row: AggregateRow;
+  share: number;
+}
+
+function Line({ row, word, field, columns, params, swatches, share }: LineProps) {
+  const key = row.keys[field];
+  const name = keyText(key);
+  const provider = row.keys["provider"];
+  const text = key === null || key === undefined ? "" : String(key);
+  const colour = swatches?.get(name);
+  return (
+    <tr>
+      <th scope="row">
+        <span class="share" style={{ width: `${share * 100}%` }} aria-hidden="true" />
+        <a class="row-name" href={address("/", withFilter(params, word, text))} title={`Filter by ${word}: ${name}`}>
+          {colour && <span class="swatch" style={{ background: `var(${colour})` }} />}
+          <span class={key == null ? "row-text none" : "row-text"}>{name}</span>
+          {provider != null && <span class="row-aside">{String(provider)}</span>}
+        </a>
+      </th>
+      {columns.map((column) => (
+        <td key={column.head} class={`number ${column.room ?? ""}`} title={column.title?.(row)} data-alarm={column === ERRORS && row.errorRate > 0 ? "" : undefined}>
+          {column.show(row)}
+        </td>
+      ))}
+    </tr>
+  );
+}
