@@ -18,6 +18,7 @@ COMMANDS: Final[dict[str, str]] = {
     "plugins": "llm_obs.commands.plugins:plugins",
     "price": "llm_obs.commands.price:price",
     "query": "llm_obs.commands.query:query",
+    "up": "llm_obs.commands.up:up",
 }
 """Command to where it is; plugins add theirs through `register_commands`."""
 

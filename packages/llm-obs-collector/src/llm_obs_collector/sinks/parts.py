@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from llm_obs_core.errors import LlmObsError
 from llm_obs_core.interfaces import SinkLimits, SinkPart, StoredRecord
@@ -91,7 +91,7 @@ def parts(pieces: Iterable[Piece], limits: SinkLimits, key_of: Callable[[str], b
     """
     made: list[SinkPart] = []
     for tenant, mine in _by_tenant(pieces).items():
-        batch: Any = mine[0].batch if len(mine) == 1 else SpanBatch.concat([piece.batch for piece in mine])
+        batch = mine[0].batch if len(mine) == 1 else SpanBatch.concat([piece.batch for piece in mine])
         made.append(
             SinkPart(
                 tenant,

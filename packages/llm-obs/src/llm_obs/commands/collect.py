@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-import signal
+from collections.abc import Callable
 from typing import Any
 
 import click
 import msgspec
 from llm_obs_core import config as settings
+
+from llm_obs.serving import forget_running, note_running, serve
 
 __all__ = ["collect", "log"]
 
@@ -28,28 +30,31 @@ def _load(path: str | None, data_dir: str | None) -> settings.Config:
 @data_option
 @click.option("--json", "as_json", is_flag=True, help="Print the addresses as one line of JSON.")
 def collect(path: str | None, data_dir: str | None, as_json: bool) -> None:
-    """Receive OTLP over HTTP and gRPC, scrub it, and keep it in the durable log, until Ctrl-C."""
-    import uvloop
+    """Receive OTLP over HTTP and gRPC, keep it in the durable log, and feed the sinks from there, until Ctrl-C."""
     from llm_obs_collector.server import Collector
 
-    async def run() -> None:
-        loaded = _load(path, data_dir)
-        collector = Collector(loaded)
+    loaded = _load(path, data_dir)
+    collector = Collector(loaded)
+
+    async def start() -> Callable[[], None]:
         await collector.start()
+        note_running(loaded.server.data_dir, collector.addresses)
+        return announce
+
+    async def stop() -> None:
+        await collector.stop()
+        forget_running(loaded.server.data_dir)
+
+    def announce() -> None:
         if as_json:
             click.echo(json.dumps(collector.addresses))
-        else:
-            for name, address in collector.addresses.items():
-                click.echo(f"OTLP/{name:4}  {address}")
-            click.echo(f"log        {loaded.server.data_dir}/log/{loaded.server.writer}")
-            click.echo("Ctrl-C ends it; `llm-obs log` shows what was received.")
-        ended = asyncio.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, ended.set)
-        await ended.wait()
-        await collector.stop()
+            return
+        for name, address in collector.addresses.items():
+            click.echo(f"OTLP/{name:4}  {address}")
+        click.echo(f"log        {loaded.server.data_dir}/log/{loaded.server.writer}")
+        click.echo("Ctrl-C ends it; `llm-obs log` shows what was received.")
 
-    uvloop.run(run())
+    serve(start, stop)
 
 
 @click.command()
