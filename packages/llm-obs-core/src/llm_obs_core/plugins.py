@@ -74,10 +74,18 @@ class Registration(msgspec.Struct, frozen=True):
 
         Raises:
             ConfigError: The options do not fit.
+            PluginError: The Struct itself is wrong.
         """
         path = where or f"{self.role}s.{self.name}"
         try:
             return msgspec.convert(dict(options or {}), self.options, strict=False)
+        except TypeError as error:  # a Struct that msgspec cannot read: the plugin's mistake
+            raise PluginError(
+                "options that msgspec can read",
+                got=str(error),
+                where=f"{self.options.__module__}.{self.options.__qualname__}",
+                fix=f"correct the plugin {self.plugin}",
+            ) from error
         except msgspec.ValidationError as error:
             raise ConfigError(
                 f"options of {self.role} {self.name!r}: {', '.join(self.options.__struct_fields__) or 'none'}",

@@ -25,7 +25,8 @@ class LakeOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     merge_segments: Annotated[int, Meta(description="Segments of like size that are merged into one.", ge=2)] = 8
     merge_max_rows: Annotated[int, Meta(description="Most spans of a merged segment.", ge=1)] = 262_144
     retention_days: Annotated[
-        float | None, Meta(description="Segments received longer ago are dropped, days; none keeps all.", gt=0)
+        Annotated[float, Meta(gt=0)] | None,
+        Meta(description="Segments received longer ago are dropped, days; none keeps all."),
     ] = None
     memory_limit_bytes: Annotated[
         int, Meta(description="Most memory of the reader's DuckDB, bytes.", ge=64 * 1024**2)
