@@ -85,7 +85,7 @@ class Documents:
         except UserError as error:
             raise InvalidDocument([GraphQLError(str(error))], error.code) from None
         except RecursionError:
-            deep = _too_large("fields inside each other", MAX_DEPTH, "many more")
+            deep = _too_large("fields inside each other", MAX_DEPTH, None)
             raise InvalidDocument([GraphQLError(str(deep))], deep.code) from None
         if errors:
             raise InvalidDocument(errors, Code.GRAPHQL_VALIDATION_FAILED)
@@ -135,7 +135,8 @@ def _size(selections: SelectionSetNode, fragments: dict[str, FragmentDefinitionN
     return _Size(depth, fields, roots)
 
 
-def _too_large(what: str, most: int, got: object) -> UserError:
+def _too_large(what: str, most: int, got: int | None) -> UserError:
+    shown = "many more" if got is None or got > 1_000_000 else str(got)
     return UserError(
-        f"at most {most} {what}", got=str(got), where="query", fix="ask in several requests", code=Code.LIMIT_EXCEEDED
+        f"at most {most} {what}", got=shown, where="query", fix="ask in several requests", code=Code.LIMIT_EXCEEDED
     )

@@ -33,7 +33,7 @@ def _mean(root: Recorded) -> float:
 def _quantile(root: Recorded, q: float) -> float:
     if not 0 <= q <= 1:
         raise UserError("a share between 0 and 1", got=str(q), where="q")
-    return histogram.quantile(root.counts, q) or 0.0
+    return cast(float, histogram.quantile(root.counts, q))
 
 
 def _p50(root: Recorded) -> float:

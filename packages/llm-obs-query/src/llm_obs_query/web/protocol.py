@@ -10,6 +10,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 __all__ = ["BoundedProtocol"]
 
 MAX_HEADER_BYTES: Final = 64 * 1024
+SEPARATORS: Final = 4
+"""Colon, blank and line end of a header, bytes."""
 HEADER_TIMEOUT_S: Final = 10.0
 
 
@@ -48,7 +50,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Counts a header."""
-        self._count(len(name) + len(value))
+        self._count(len(name) + len(value) + SEPARATORS)
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
