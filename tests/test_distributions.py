@@ -58,5 +58,5 @@ def test_the_architecture_page_names_what_there_is() -> None:
 def test_no_module_is_larger_than_the_house_allows() -> None:
     paths = [path for folder in FOLDERS for path in (folder / "src").rglob("*") if path.suffix in (".py", ".pyx")]
     sizes = {path: len(path.read_text().splitlines()) for path in paths}
-    assert [path.name for path, size in sizes.items() if size > 600] == []
+    assert [path.name for path, size in sizes.items() if size > (500 if path.suffix == ".pyx" else 600)] == []
     assert sorted(sizes.values())[len(sizes) // 2] <= 150

@@ -19,7 +19,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from python_work import python_work
 from random_requests import call_request, message_of, odd
 
-LIMIT = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+LIMIT = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 SEEDS = st.integers(0, 2**64)
 KEY = b"tenant key of 26 bytes ..."
 LISTS = ("input", "output", "system", "tools", "documents")
@@ -154,7 +154,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(VALUES), st.booleans(), st.sampled_from([None, 1, "\t"]), st.data())
 def test_any_array_whole_and_damaged(values: list[Any], ascii_: bool, indent: Any, data: st.DataObject) -> None:
     text = json.dumps(values, ensure_ascii=ascii_, indent=indent)

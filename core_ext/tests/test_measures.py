@@ -19,7 +19,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from python_work import python_work
 from random_requests import call_request, message_of, odd
 
-LIMIT = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+LIMIT = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 SEEDS = st.integers(0, 2**64)
 KEYS = [column.name for column in MEASURE_KEYS]
 SUMS = [column.name for column in MEASURE_VALUES if column.type == "int64"]

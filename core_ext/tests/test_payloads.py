@@ -19,7 +19,7 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 from python_work import python_work
 from random_requests import call_request, message_of, odd
 
-LIMIT = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+LIMIT = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 SEEDS = st.integers(0, 2**64)
 CONTENT = {key for _, key in CONTENT_SLOTS}
 

@@ -48,7 +48,7 @@ cdef class Plan:
     cdef uint8_t* resource_texts             # by key id: 1 + number of the text read from a resource
     cdef int text_count
     cdef uint8_t text_columns[MAX_COLUMNS]   # by number of the text: its column
-    cdef int fixed[FIXED_FIELDS]             # by the places of columns.pyx: the column, or the text's number; -1 not wanted
+    cdef int fixed[FIXED_FIELDS]             # by place in FIXED_NAMES: the column, or the text's number; -1 not wanted
     cdef int usage_count
     cdef uint8_t usage_columns[USAGE_FIELDS]
     cdef uint8_t usage_fields[USAGE_FIELDS]  # place after Usage.input_tokens

@@ -188,7 +188,7 @@ def call_request(seed: int, odd_values: float = 0.2, keys: Sequence[str] = ALL_K
             if random_.random() < 0.7:
                 scope.scope.name = random_.choice(["", "llm_obs.openai"])
                 scope.scope.version = random_.choice(["", "1"])
-            for _ in range(random_.randrange(20)):
+            for _ in range(random_.randrange(9)):
                 call_span(scope.spans.add(), random_, odd_values, keys)
     return message, random_
 
