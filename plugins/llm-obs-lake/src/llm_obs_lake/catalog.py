@@ -16,7 +16,7 @@ from llm_obs_lake.ddl import APPLICATION_ID, DDL
 from llm_obs_lake.filter import BLOCK_BYTES
 from llm_obs_lake.schema import FORMAT, Kind
 
-__all__ = ["Catalog", "Segment", "Stored", "storage_error"]
+__all__ = ["Catalog", "Segment", "Snapshot", "Stored", "storage_error"]
 
 _COLUMNS = (
     "id, tenant, kind, path, rows, size_bytes, min_start_ns, max_start_ns, "
@@ -48,6 +48,20 @@ class Segment(msgspec.Struct, frozen=True):
     def unit(self) -> tuple[str, str, int, int]:
         """What the files that belong together have in common."""
         return self.tenant, self.writer, self.partition, self.first_sequence
+
+
+class Snapshot(NamedTuple):
+    """What is live at one moment.
+
+    Attributes:
+        generation: The store's; files that were live then are kept for those who hold a lease on it.
+        segments: The files, oldest first.
+        fresh_to_ns: Up to when everything that the last writer received is in them; None when unknown.
+    """
+
+    generation: int
+    segments: list[Segment]
+    fresh_to_ns: int | None
 
 
 class Stored(NamedTuple):
@@ -142,14 +156,6 @@ class Catalog:
         ).fetchone()
         return None if row is None else Stored(Position(*row[:3]), row[3])
 
-    def fresh_to_ns(self) -> int | None:
-        """Up to when everything that the last writer received is stored; None when unknown."""
-        row = self._db.execute(
-            "SELECT min(received_ns) FROM positions "
-            "WHERE writer = (SELECT writer FROM positions ORDER BY changed DESC LIMIT 1)"
-        ).fetchone()
-        return row[0] or None
-
     def add(self, segments: Sequence[Segment], last: Position, received_ns: int) -> None:
         """Makes files part of the store, and the Position with them. They must be durable already."""
         with self._change() as db:
@@ -191,24 +197,29 @@ class Catalog:
             if bits:
                 db.execute("INSERT INTO trace_filters VALUES (?, ?, ?)", (id, len(bits) // BLOCK_BYTES, bits))
 
-    def snapshot(self) -> tuple[int, list[Segment]]:
-        """The generation and the live files, oldest first."""
+    def snapshot(self) -> Snapshot:
+        """What is live at one moment."""
         with self._read() as db:
             (generation,) = db.execute("SELECT generation FROM store").fetchone()
             rows = db.execute(
                 f"SELECT {_COLUMNS} FROM segments WHERE state = 'live' ORDER BY tenant, kind, first_sequence"
             )
-            return generation, [Segment(*row) for row in rows]
+            segments = [Segment(*row) for row in rows]
+            (fresh_to_ns,) = db.execute(
+                "SELECT min(received_ns) FROM positions "
+                "WHERE writer = (SELECT writer FROM positions ORDER BY changed DESC LIMIT 1)"
+            ).fetchone()
+            return Snapshot(generation, segments, fresh_to_ns or None)
 
-    def filter_blocks(self, tenant: str, hash: int) -> list[tuple[Segment, bytes]]:
-        """Each live segment of a tenant's spans with the block of its filter that a trace of this hash is in."""
+    def filter_blocks(self, tenant: str, hash: int) -> dict[int, bytes]:
+        """By id of each live segment of a tenant's spans, the block of its filter for a trace of this hash."""
         rows = self._db.execute(
-            f"SELECT {_COLUMNS}, substr(bits, 1 + (? % blocks) * {BLOCK_BYTES}, {BLOCK_BYTES}) "
+            f"SELECT id, substr(bits, 1 + (? % blocks) * {BLOCK_BYTES}, {BLOCK_BYTES}) "
             "FROM segments JOIN trace_filters ON segment_id = id "
             "WHERE tenant = ? AND kind = 'spans' AND state = 'live'",
             (hash >> 32, tenant),
         )
-        return [(Segment(*row[:-1]), row[-1]) for row in rows]
+        return dict(rows)
 
     def retired(self, below: int | None = None) -> list[str]:
         """Paths of the files that nothing reads any more, of those that were retired up to a generation."""

@@ -7,10 +7,16 @@ from llm_obs_core.plugins import Register
 
 from llm_obs_lake.config import LakeOptions
 
-__all__ = ["register_sinks"]
+__all__ = ["register_readers", "register_sinks"]
 
 
 @hookimpl
 def register_sinks(register: Register) -> None:
     """`lake`."""
     register("lake", "llm_obs_lake.sink:make", LakeOptions, doc="The embedded store: Parquet files on the local disk.")
+
+
+@hookimpl
+def register_readers(register: Register) -> None:
+    """`lake`."""
+    register("lake", "llm_obs_lake.reader:make", LakeOptions, doc="The embedded store, read with DuckDB.")

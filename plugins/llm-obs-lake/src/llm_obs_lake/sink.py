@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-import pyarrow.compute as pc
 from llm_obs_core.errors import StoreError
 from llm_obs_core.interfaces import SinkLimits, SinkPart
 from llm_obs_core.model import Position
@@ -130,9 +129,8 @@ class LakeSink:
         """The files of one tenant."""
         first, last = parts[0].first, parts[-1].last
         tables = tables_of(parts)
-        bounds = pc.min_max(tables["spans"]["start_ns"]).as_py()
         found = []
-        for kind, table in tables.items():
+        for kind, table in tables.by_kind.items():
             file = ParquetFile(
                 self._folder, parts[0].tenant, kind, first.sequence, last.sequence, self._options.compression_level
             )
@@ -146,14 +144,14 @@ class LakeSink:
                     path=file.name,
                     rows=len(table),
                     size_bytes=file.finish(),
-                    min_start_ns=bounds["min"],
-                    max_start_ns=bounds["max"],
+                    min_start_ns=tables.min_start_ns,
+                    max_start_ns=tables.max_start_ns,
                     writer=first.writer,
                     partition=first.partition,
                     first_sequence=first.sequence,
                     last_sequence=last.sequence,
                     received_ns=max(part.received_ns for part in parts),
-                    filter=build(id_numbers(tables["summaries"]["trace_id"])) if kind == "spans" else b"",
+                    filter=build(id_numbers(tables.by_kind["summaries"]["trace_id"])) if kind == "spans" else b"",
                 )
             )
         return found

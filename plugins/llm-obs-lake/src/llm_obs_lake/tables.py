@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,17 +15,26 @@ from llm_obs_lake.arrow import array_of, id_numbers, numbers, table_of
 from llm_obs_lake.fold import fold_spans
 from llm_obs_lake.schema import SCHEMAS, Kind
 
-__all__ = ["content_table", "share_bodies", "span_order", "tables_of"]
+__all__ = ["Tables", "content_table", "share_bodies", "span_order", "tables_of"]
 
 Rows = npt.NDArray[np.int64]
 
 
-def tables_of(parts: Sequence[SinkPart]) -> dict[Kind, pa.Table]:
-    """The tables of parts of one tenant; those without rows are left out.
+class Tables(NamedTuple):
+    """The tables of one segment, and between which times all spans began that they are of."""
+
+    by_kind: dict[Kind, pa.Table]
+    min_start_ns: int
+    max_start_ns: int
+
+
+def tables_of(parts: Sequence[SinkPart]) -> Tables:
+    """The tables of parts of one tenant, which have at least one span; those without rows are left out.
 
     Of spans with the same ids the last one is kept. Measures are kept as they came.
     """
     spans = _joined([table_of({**part.spans.columns(), **part.spans.payloads()}, SCHEMAS["spans"]) for part in parts])
+    bounds = pc.min_max(spans["start_ns"]).as_py()
     order = span_order(spans)
     spans = _taken(spans, pa.array(order))
     found: dict[Kind, pa.Table] = {"spans": spans, "summaries": fold_spans(spans)}
@@ -34,7 +44,7 @@ def tables_of(parts: Sequence[SinkPart]) -> dict[Kind, pa.Table]:
     measures = [table_of(part.measures.columns(), SCHEMAS["measures"]) for part in parts if part.measures is not None]
     if measures:
         found["measures"] = _joined(measures)
-    return {kind: table for kind, table in found.items() if len(table)}
+    return Tables({kind: table for kind, table in found.items() if len(table)}, bounds["min"], bounds["max"])
 
 
 def _taken(table: pa.Table, order: pa.Array) -> pa.Table:

@@ -1,0 +1,155 @@
+"""The reader: the catalog says which files, DuckDB reads them. Works beside another process that writes."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import Final, TypeVar
+
+from llm_obs_core.errors import StoreError
+from llm_obs_core.interfaces import (
+    AggregateQuery,
+    AggregateResult,
+    Cursor,
+    Scope,
+    StoredTrace,
+    TraceFilter,
+    TracePage,
+    ValueCount,
+)
+
+from llm_obs_lake.aggregate import aggregate, values
+from llm_obs_lake.catalog import Catalog, Segment
+from llm_obs_lake.config import LakeOptions
+from llm_obs_lake.engine import Engine
+from llm_obs_lake.find import find_traces
+from llm_obs_lake.folder import Folder
+from llm_obs_lake.lease import Lease
+from llm_obs_lake.schema import Kind
+from llm_obs_lake.trace import read_trace
+from llm_obs_lake.view import View
+
+__all__ = ["LakeReader", "make"]
+
+_QUESTIONS_AT_ONCE: Final = 4
+T = TypeVar("T")
+
+
+def make(options: LakeOptions) -> LakeReader:
+    """The factory of the reader `lake`."""
+    return LakeReader(options)
+
+
+class LakeReader:
+    """A `Reader` of a lake.
+
+    Args:
+        options: The lake's options.
+    """
+
+    def __init__(self, options: LakeOptions) -> None:
+        self._options = options
+        self._folder = Folder(options.folder)
+        self._opened: _Opened | None = None
+
+    async def start(self) -> None:
+        """Opens the store.
+
+        Raises:
+            StoreError: There is none, or it is of another format, or this user may not read it.
+        """
+        self._opened = await asyncio.to_thread(_Opened, self._folder, self._options)
+
+    async def find_traces(
+        self, scope: Scope, where: TraceFilter, *, first: int, after: Cursor | None = None
+    ) -> TracePage:
+        """The traces that match, newest first."""
+
+        def work(engine: Engine, view: View) -> TracePage:
+            found = find_traces(engine, view, scope, where, first + 1, after) if first > 0 else []
+            page = tuple(found[:first])
+            last = page[-1] if len(found) > first else None
+            place = None if last is None else Cursor(last.start_ns, last.trace_id, last.tenant)
+            return TracePage(page, place, view.coverage())
+
+        return await self._ask(work)
+
+    async def trace(self, scope: Scope, trace_id: bytes) -> StoredTrace | None:
+        """One whole trace."""
+        return await self._ask(lambda engine, view: read_trace(engine, view, scope, trace_id))
+
+    async def aggregate(self, scope: Scope, query: AggregateQuery) -> AggregateResult:
+        """Exact sums from measures."""
+        return await self._ask(
+            lambda engine, view: AggregateResult(tuple(aggregate(engine, view, scope, query)), view.coverage())
+        )
+
+    async def values(
+        self, scope: Scope, key: str, *, prefix: str = "", start_ns: int | None = None, first: int = 100
+    ) -> Sequence[ValueCount]:
+        """The commonest values of a key."""
+        return await self._ask(lambda engine, view: values(engine, view, scope, key, prefix, start_ns, first))
+
+    async def stop(self) -> None:
+        """Closes the store once the questions under way are answered. May be called twice."""
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            await asyncio.to_thread(opened.close)
+
+    async def _ask(self, work: Callable[[Engine, View], T]) -> T:
+        if self._opened is None:
+            raise StoreError("a lake that was started", got="a question before start or after stop")
+        return await asyncio.get_running_loop().run_in_executor(self._opened.threads, self._opened.ask, work)
+
+
+class _Opened:
+    """What a started reader holds."""
+
+    def __init__(self, folder: Folder, options: LakeOptions) -> None:
+        if not folder.catalog.exists():
+            raise StoreError(
+                "a lake",
+                got="none",
+                where=str(folder.path),
+                fix="start `llm-obs up` or the collector, which make it, or correct server.data_dir",
+            )
+        self._root = str(folder.segments.absolute())
+        self._catalog = Catalog(folder.catalog, write=False)
+        self._looking = threading.Lock()
+        self._seen: tuple[int, int, View] | None = None
+        with ExitStack() as opened:
+            opened.callback(self._catalog.close)
+            self._lease = Lease(folder.leases)
+            opened.callback(self._lease.close)
+            self._engine = Engine(folder.segments, options.memory_limit_bytes, options.threads)
+            opened.pop_all()
+        self.threads = ThreadPoolExecutor(_QUESTIONS_AT_ONCE, thread_name_prefix="lake-reader")
+
+    def ask(self, work: Callable[[Engine, View], T]) -> T:
+        """Answers from what is live now, and keeps its files meanwhile."""
+        with self._lease.hold(self._look) as view:
+            return work(self._engine, view)
+
+    def _look(self) -> tuple[int, View]:
+        with self._looking:
+            mark = self._catalog.change_mark()
+            if self._seen is None or self._seen[0] != mark:
+                now = self._catalog.snapshot()
+                by_kind: dict[tuple[str, Kind], list[Segment]] = {}
+                for segment in now.segments:
+                    by_kind.setdefault((segment.tenant, segment.kind), []).append(segment)
+                self._seen = (mark, now.generation, View(self._root, by_kind, now.fresh_to_ns, self._blocks))
+            return self._seen[1:]
+
+    def _blocks(self, tenant: str, hash: int) -> dict[int, bytes]:
+        with self._looking:
+            return self._catalog.filter_blocks(tenant, hash)
+
+    def close(self) -> None:
+        self.threads.shutdown()
+        self._engine.close()
+        self._lease.close()
+        self._catalog.close()
