@@ -116,7 +116,7 @@ cdef class SpanBatch:
     cdef ResourceRow* resources
     cdef Py_ssize_t resource_count
     cdef const uint8_t** bases        # first byte of each buffer
-    cdef Py_ssize_t buffer_count
+    cdef readonly Py_ssize_t buffer_count
     cdef list buffers                 # memoryviews that keep the buffers alive and locked, in the order of bases
     cdef public list rejected         # llm_obs_core.model.Rejection
     cdef void _set_buffers(self, list buffers) except *

@@ -27,6 +27,9 @@ class SpanBatch:
 
     rejected: list[Rejection]
     @property
+    def buffer_count(self) -> int:
+        """How many buffers the rows point into; one, unless the batch was made by `concat`."""
+    @property
     def received(self) -> int:
         """Spans in the request: those accepted and those rejected."""
     @property

@@ -2,7 +2,7 @@
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 
 from llm_obs_core_ext.batch cimport Attr, SpanBatch
-from llm_obs_core_ext.writer cimport Source
+from llm_obs_core_ext.writer cimport Source, HitTable
 
 
 cdef enum EditOp:
@@ -38,11 +38,9 @@ cdef class Edits:
     cdef size_t room
     cdef uint32_t* key_ats        # by key id: where the arena has the key + 1, 0 not yet
     cdef Py_ssize_t exports       # buffer views of the arena; it may not grow while there are any
-    cdef Source* sources          # by buffer, the arena is the last; hits are built by `_settle`
-    cdef list hits                # by source: [(start, end, replacement)]
-    cdef list kept                # what the sources' pointers point into
-    cdef bint settled
-    cdef int _settle(self) except -1
+    cdef Source* sources          # by buffer, the arena is the last; filled by `_settle`
+    cdef HitTable* hits          # by source
+    cdef void _settle(self) noexcept nogil
     cdef int _append(self, const uint8_t* text, uint32_t length, uint32_t* at) noexcept nogil
     cdef Edit* _edit_of(self, Py_ssize_t row, const uint8_t* key, uint32_t length, uint32_t key_hash) noexcept nogil
     cdef int _put(
@@ -68,6 +66,10 @@ cdef class Edits:
     cdef int move(self, Py_ssize_t row, uint16_t old_id, uint16_t new_id) noexcept nogil
     # 1 and the value with all edits so far, or 0 when the row lacks the key.
     cdef int find(self, Py_ssize_t row, uint16_t key_id, Found* out) noexcept nogil
+    # What is put in the place of a range of a buffer, or of the arena (source = buffer_count).
+    cdef int put_over(
+        self, Py_ssize_t source, uint32_t at, uint32_t end, const uint8_t* text, uint32_t length
+    ) noexcept nogil
     # The general forms behind the twins: a key by number or by bytes, op, and the value: its type, its flag OURS, and
     # what counts from `base`, or from the arena when that is NULL. EDIT_SET copies text into the arena when it has a base.
     cdef int apply_id(

@@ -1,7 +1,6 @@
 """Changes to a batch, and the one writer of canonical requests; see `emit.pyi`."""
 
 from cpython.buffer cimport PyBuffer_FillInfo
-from cpython.bytes cimport PyBytes_AS_STRING
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcmp, memcpy, memset
@@ -22,15 +21,23 @@ cdef class Edits:
         self.tails = <uint32_t*> calloc(batch.row_count + 1, sizeof(uint32_t))
         self.sources = <Source*> calloc(batch.buffer_count + 1, sizeof(Source))
         self.key_ats = <uint32_t*> calloc(batch.keys.count + 1, sizeof(uint32_t))
-        if self.heads == NULL or self.tails == NULL or self.sources == NULL or self.key_ats == NULL:
+        self.hits = <HitTable*> calloc(batch.buffer_count + 1, sizeof(HitTable))
+        if (
+            self.heads == NULL or self.tails == NULL or self.sources == NULL or self.key_ats == NULL
+            or self.hits == NULL
+        ):
             raise MemoryError
-        self.hits = [[] for _ in range(batch.buffer_count + 1)]
 
     def __dealloc__(self):
+        cdef Py_ssize_t i
         free(self.heads)
         free(self.tails)
         free(self.sources)
         free(self.key_ats)
+        if self.hits != NULL:
+            for i in range(self.batch.buffer_count + 1):
+                hit_free(&self.hits[i])
+        free(self.hits)
         free(self.edits)
         free(self.arena)
 
@@ -224,37 +231,20 @@ cdef class Edits:
             self.batch.keys.blob_base + new, self.batch.keys.starts[new_id + 1] - new,
         )
 
-    cdef int _settle(self) except -1:
+    cdef void _settle(self) noexcept nogil:
         # Points the sources at the buffers and the sorted replacements.
         cdef Py_ssize_t i
-        cdef size_t n
-        cdef Hit* hit
-        cdef bytearray room
-        cdef list kept = []
         for i in range(self.batch.buffer_count + 1):
+            hit_settle(&self.hits[i])
             self.sources[i].base = self.batch.bases[i] if i < self.batch.buffer_count else self.arena
-            if self.settled:
-                continue
-            merged = _merge(self.hits[i])
-            room = bytearray(len(merged) * sizeof(Hit) + 1)
-            texts = b"".join([text for _, _, text in merged])
-            hit = <Hit*> <char*> room
-            n = 0
-            for start, end, text in merged:
-                hit.at = start
-                hit.end = end
-                hit.text_at = <uint32_t> n
-                hit.text_length = <uint32_t> len(text)
-                n += len(text)
-                hit += 1
-            kept.append((room, texts))
-            self.sources[i].hits = <const Hit*> <char*> room
-            self.sources[i].hit_count = len(merged)
-            self.sources[i].texts = <const uint8_t*> PyBytes_AS_STRING(texts)
-        if not self.settled:
-            self.kept = kept
-            self.settled = True
-        return 0
+            self.sources[i].hits = self.hits[i].hits
+            self.sources[i].hit_count = self.hits[i].count
+            self.sources[i].texts = self.hits[i].texts
+
+    cdef int put_over(
+        self, Py_ssize_t source, uint32_t at, uint32_t end, const uint8_t* text, uint32_t length
+    ) noexcept nogil:
+        return hit_add(&self.hits[source], at, end, text, length)
 
     def __len__(self):
         return self.count
@@ -310,11 +300,13 @@ cdef class Edits:
         self._replace(self.batch.buffer_count, self.used, hits, replacements)
 
     def _replace(self, Py_ssize_t source, size, hits, replacements):
+        cdef bytes put
         for (start, end), text in zip(hits, replacements, strict=True):
             if not 0 <= start <= end <= size:
                 raise ValueError(f"expected a range within {size} bytes, got {start}:{end}")
-            self.hits[source].append((start, end, bytes(text)))
-        self.settled = False
+            put = bytes(text)
+            if self.put_over(source, start, end, put, <uint32_t> len(put)):
+                raise MemoryError
 
     def _check(self, Py_ssize_t row, bytes key):
         if not 0 <= row < self.batch.row_count:
@@ -339,19 +331,6 @@ cdef class Edits:
 
     def __releasebuffer__(self, Py_buffer* view):
         self.exports -= 1
-
-
-def _merge(hits):
-    # Overlapping ranges become one, with the replacement of the first.
-    merged = []
-    last_end = 0
-    for start, end, text in sorted(hits, key=lambda hit: hit[:2]):
-        if merged and start < last_end:
-            first, last_end, first_text = merged.pop()
-            start, end, text = first, max(last_end, end), first_text
-        merged.append((start, end, text))
-        last_end = end
-    return merged
 
 
 def emit(SpanBatch batch not None, Edits edits=None):

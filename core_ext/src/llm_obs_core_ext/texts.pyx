@@ -1,4 +1,4 @@
-"""Where the strings of a batch are, for scrubbing: one call, two arrays of offsets into one buffer."""
+"""Where the strings of a batch are, for scrubbing: two arrays of offsets into one buffer."""
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport uint8_t, uint32_t
@@ -8,14 +8,6 @@ from libc.string cimport memset
 from llm_obs_core_ext.batch cimport *
 from llm_obs_core_ext.emit cimport EDIT_REMOVED, EDIT_SET, OURS, Edits
 from llm_obs_core_ext.wire cimport *
-
-
-cdef struct Ranges:
-    uint32_t* starts
-    uint32_t* ends
-    size_t count
-    size_t room
-    bint failed
 
 
 cdef void add(Ranges* out, uint32_t at, uint32_t end) noexcept nogil:
@@ -76,49 +68,6 @@ cdef tuple results(Ranges* out, buffer):
         free(out.ends)
 
 
-def batch_texts(SpanBatch batch not None, uint32_t buffer):
-    """See `SpanBatch.texts`."""
-    cdef Ranges out
-    cdef const uint8_t* base
-    cdef SpanRow* row
-    cdef ScopeRow* scope
-    cdef ResourceRow* resource
-    cdef Attr* attr
-    cdef Py_ssize_t i
-    cdef uint32_t k
-    if buffer >= batch.buffer_count:
-        raise IndexError(f"expected a buffer below {batch.buffer_count}, got {buffer}")
-    memset(&out, 0, sizeof(Ranges))
-    base = batch.bases[buffer]
-    with nogil:
-        for i in range(batch.resource_count):
-            resource = &batch.resources[i]
-            if resource.buffer == buffer:
-                add(&out, resource.schema_url.at, resource.schema_url.at + resource.schema_url.length)
-                walk(&out, base, M_RESOURCE, resource.message.at, resource.message.at + resource.message.length)
-        for i in range(batch.scope_count):
-            scope = &batch.scopes[i]
-            if scope.buffer == buffer:
-                add(&out, scope.schema_url.at, scope.schema_url.at + scope.schema_url.length)
-                walk(&out, base, M_SCOPE, scope.message.at, scope.message.at + scope.message.length)
-        for i in range(batch.row_count):
-            row = &batch.rows[i]
-            if row.buffer != buffer:
-                continue
-            add(&out, row.trace_state.at, row.trace_state.at + row.trace_state.length)
-            add(&out, row.name.at, row.name.at + row.name.length)
-            add(&out, row.status_message.at, row.status_message.at + row.status_message.length)
-            for k in range(row.attrs_count):
-                attr = &batch.attrs[row.attrs + k]
-                # A known key is a constant of ours: nothing to find in it.
-                if attr.key_id == KEY_UNKNOWN:
-                    add(&out, attr.key_at, attr.key_at + attr.key_length)
-                add_value(&out, base, attr)
-            if row.events_count or row.links_count:
-                walk_nested(&out, base, row.at, row.at + row.length)
-    return results(&out, batch.buffers[buffer])
-
-
 cdef void walk_nested(Ranges* out, const uint8_t* base, uint32_t at, uint32_t end) noexcept nogil:
     # A span's events and links.
     cdef Field f
@@ -129,17 +78,69 @@ cdef void walk_nested(Ranges* out, const uint8_t* base, uint32_t at, uint32_t en
             walk(out, base, M_EVENT if f.number == 11 else M_LINK, f.at, f.end)
 
 
+cdef void gather_batch(Ranges* out, SpanBatch batch, uint32_t buffer) noexcept nogil:
+    cdef const uint8_t* base = batch.bases[buffer]
+    cdef SpanRow* row
+    cdef ScopeRow* scope
+    cdef ResourceRow* resource
+    cdef Attr* attr
+    cdef Py_ssize_t i
+    cdef uint32_t k
+    for i in range(batch.resource_count):
+        resource = &batch.resources[i]
+        if resource.buffer == buffer:
+            add(out, resource.schema_url.at, resource.schema_url.at + resource.schema_url.length)
+            walk(out, base, M_RESOURCE, resource.message.at, resource.message.at + resource.message.length)
+    for i in range(batch.scope_count):
+        scope = &batch.scopes[i]
+        if scope.buffer == buffer:
+            add(out, scope.schema_url.at, scope.schema_url.at + scope.schema_url.length)
+            walk(out, base, M_SCOPE, scope.message.at, scope.message.at + scope.message.length)
+    for i in range(batch.row_count):
+        row = &batch.rows[i]
+        if row.buffer != buffer:
+            continue
+        add(out, row.trace_state.at, row.trace_state.at + row.trace_state.length)
+        add(out, row.name.at, row.name.at + row.name.length)
+        add(out, row.status_message.at, row.status_message.at + row.status_message.length)
+        for k in range(row.attrs_count):
+            attr = &batch.attrs[row.attrs + k]
+            # A known key is a constant of ours: nothing to find in it.
+            if attr.key_id == KEY_UNKNOWN:
+                add(out, attr.key_at, attr.key_at + attr.key_length)
+            add_value(out, base, attr)
+        if row.events_count or row.links_count:
+            walk_nested(out, base, row.at, row.at + row.length)
+
+
+cdef void gather_edits(Ranges* out, Edits edits) noexcept nogil:
+    cdef size_t n
+    cdef const Attr* attr
+    for n in range(edits.count):
+        if edits.edits[n].op == EDIT_REMOVED:
+            continue
+        attr = &edits.edits[n].attr
+        if attr.key_id == KEY_UNKNOWN:
+            add(out, attr.key_at, attr.key_at + attr.key_length)
+        if edits.edits[n].op == EDIT_SET and not attr.flags & OURS:
+            add_value(out, edits.arena, attr)
+
+
+def batch_texts(SpanBatch batch not None, uint32_t buffer):
+    """See `SpanBatch.texts`."""
+    cdef Ranges out
+    if buffer >= batch.buffer_count:
+        raise IndexError(f"expected a buffer below {batch.buffer_count}, got {buffer}")
+    memset(&out, 0, sizeof(Ranges))
+    with nogil:
+        gather_batch(&out, batch, buffer)
+    return results(&out, batch.buffers[buffer])
+
+
 def edit_texts(Edits edits not None):
     """See `Edits.texts`."""
     cdef Ranges out
-    cdef size_t n
     memset(&out, 0, sizeof(Ranges))
     with nogil:
-        for n in range(edits.count):
-            if edits.edits[n].op == EDIT_REMOVED:
-                continue
-            if edits.edits[n].attr.key_id == KEY_UNKNOWN:
-                add(&out, edits.edits[n].attr.key_at, edits.edits[n].attr.key_at + edits.edits[n].attr.key_length)
-            if edits.edits[n].op == EDIT_SET and not edits.edits[n].attr.flags & OURS:
-                add_value(&out, edits.arena, &edits.edits[n].attr)
+        gather_edits(&out, edits)
     return results(&out, memoryview(edits))

@@ -4,11 +4,19 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from llm_obs_core_ext.wire cimport Field
 
 
-cdef struct Hit:
-    uint32_t at           # first byte that is replaced
-    uint32_t end          # byte after the last
-    uint32_t text_at      # the replacement in Source.texts
-    uint32_t text_length
+cdef extern from "hits.h" nogil:
+    ctypedef struct Hit:
+        uint32_t at           # first byte that is replaced
+        uint32_t end          # byte after the last
+        uint32_t text_at      # the replacement in texts
+        uint32_t text_length
+    ctypedef struct HitTable:
+        Hit* hits
+        size_t count
+        uint8_t* texts
+    int hit_add(HitTable* table, uint32_t at, uint32_t end, const uint8_t* text, uint32_t length)
+    void hit_settle(HitTable* table)
+    void hit_free(HitTable* table)
 
 
 cdef struct Source:

@@ -72,7 +72,7 @@ cdef bint has_hit(const Source* source, uint32_t at, uint32_t end) noexcept nogi
 cdef void push_text(Writer* w, uint32_t at, uint32_t end) noexcept nogil:
     cdef const Source* source = w.source
     cdef size_t first, i
-    cdef const Hit* hit
+    cdef const Hit* found
     if has_hit(source, at, end):
         first = first_hit(source, at)
         i = first
@@ -80,11 +80,11 @@ cdef void push_text(Writer* w, uint32_t at, uint32_t end) noexcept nogil:
             i += 1
         while i > first:
             i -= 1
-            hit = &source.hits[i]
-            if hit.end < end:
-                push(w, source.base + hit.end, end - hit.end)
-            push(w, source.texts + hit.text_at, hit.text_length)
-            end = hit.at if hit.at > at else at
+            found = &source.hits[i]
+            if found.end < end:
+                push(w, source.base + found.end, end - found.end)
+            push(w, source.texts + found.text_at, found.text_length)
+            end = found.at if found.at > at else at
     push(w, source.base + at, end - at)
 
 

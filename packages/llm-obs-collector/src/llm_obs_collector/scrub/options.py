@@ -12,7 +12,7 @@ from llm_obs_collector.scrub.patterns import DEFAULT
 
 __all__ = ["PiiOptions", "PiiScrubber", "make"]
 
-VERSION = 1
+VERSION = 2
 """Raised whenever a built-in pattern changes; stamped on log records."""
 
 
