@@ -194,6 +194,22 @@ async def test_a_request_is_read_back_from_the_log(tmp_path: Path) -> None:
     assert b"jane@" not in on_disk(tmp_path)
 
 
+async def test_nothing_is_stored_of_a_request_whose_scan_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = open_log(tmp_path)
+    await log.start()
+
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    pipeline = Pipeline(log, SCANNER, Receiver())
+    monkeypatch.setattr(SCANNER, "scrub", fail)
+    with pytest.raises(MemoryError):
+        await pipeline.offer(request("jane@mail.example"), CONTEXT)
+    assert log.last_sequence == 0
+    await log.stop()
+    assert b"jane@" not in on_disk(tmp_path)
+
+
 async def test_bad_spans_are_left_out_and_reported(tmp_path: Path) -> None:
     log = open_log(tmp_path)
     await log.start()
