@@ -68,7 +68,7 @@ class QueryServer:
             max_groups=query.max_groups,
             max_request_bytes=query.max_request_bytes,
         )
-        page = Page(llm_obs_ui.static_dir(), access) if query.page else None
+        page = Page(llm_obs_ui.static_dir()) if query.page else None
         self._server = uvicorn.Server(
             uvicorn.Config(
                 make_app(access, graphql, page),

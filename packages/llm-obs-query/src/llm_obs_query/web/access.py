@@ -37,11 +37,6 @@ class Access:
         self._hosts = frozenset(host.lower().rstrip(".") for host in hosts)
         self._any_host = not hosts and not authorizer.open
 
-    @property
-    def open(self) -> bool:
-        """Whether no key is asked for."""
-        return self._authorizer.open
-
     def check_site(self, request: Request) -> None:
         """Refuses names that are not ours and posts from other sites' pages.
 
@@ -79,40 +74,29 @@ class Access:
         Raises:
             Refusal: 401 without a known key, 403 when it may not read.
         """
-        principal = self.principal(request)
-        if principal is None:
-            raise Refusal(
-                401,
-                "expected a known API key; send `Authorization: Bearer <key>` or `x-api-key: <key>`, "
-                "or sign in at /login",
-                Code.UNAUTHENTICATED,
-                {"WWW-Authenticate": 'Bearer realm="llm-obs"'},
-            )
-        return self.must_read(principal)
-
-    @staticmethod
-    def must_read(principal: Principal) -> Principal:
-        """Refuses a key that may not read.
-
-        Raises:
-            Refusal: 403.
-        """
-        if "read" not in principal.scopes:
-            raise Refusal(403, f"expected a key with scope read, got key {principal.key_id}", Code.FORBIDDEN)
-        return principal
+        return _may_read(self.principal(request), "send `Authorization: Bearer <key>` or `x-api-key: <key>`")
 
     def sign_in(self, key: str) -> str | None:
-        """The token of a new session, None when the key is unknown.
+        """The token of a new session; None where nobody needs one.
 
         Raises:
-            Refusal: 403 when the key may not read.
+            Refusal: 401 when the key is unknown, 403 when it may not read.
         """
-        principal = self._authorizer.principal(None, key)
-        return None if principal is None else self._sessions.begin(self.must_read(principal))
+        principal = _may_read(self._authorizer.principal(None, key), "correct it")
+        return None if self._authorizer.open else self._sessions.begin(principal)
 
     def sign_out(self, request: Request) -> None:
         """Ends the request's session."""
         self._sessions.end(request.cookies.get(COOKIE, ""))
+
+
+def _may_read(principal: Principal | None, fix: str) -> Principal:
+    if principal is None:
+        challenge = {"WWW-Authenticate": 'Bearer realm="llm-obs"'}
+        raise Refusal(401, f"expected a known API key; {fix}", Code.UNAUTHENTICATED, challenge)
+    if "read" not in principal.scopes:
+        raise Refusal(403, f"expected a key with scope read, got key {principal.key_id}", Code.FORBIDDEN)
+    return principal
 
 
 def scope_of(principal: Principal) -> Scope:

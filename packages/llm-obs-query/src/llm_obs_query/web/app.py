@@ -45,7 +45,6 @@ def make_app(access: Access, graphql: GraphQL, page: Page | None) -> Starlette:
         Route("/healthz", _alive, methods=["GET"]),
         route("/graphql", graphql.ask, "POST"),
         route("/graphql", graphql.show, "GET"),
-        route("/login", login.show, "GET"),
         route("/login", login.sign_in, "POST"),
         route("/logout", login.sign_out, "POST"),
     ]
@@ -63,7 +62,7 @@ async def _alive(request: Request) -> Response:
 async def _no_such_route(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     got = f"{request.method} {request.url.path[:200]}"
-    expected = "a method of this path" if error.status_code == 405 else "a path out of: /, /graphql, /healthz, /login"
+    expected = "a method of this path" if error.status_code == 405 else "a path of the API: /graphql, /healthz"
     return Refusal(error.status_code, f"expected {expected}, got {got}", Code.BAD_REQUEST, error.headers).response()
 
 

@@ -10,9 +10,21 @@ from starlette.requests import ClientDisconnect, Request
 from llm_obs_query.errors import Code
 from llm_obs_query.web.refusal import Refusal
 
-__all__ = ["read_body"]
+__all__ = ["must_be_json", "read_body"]
 
 TIMEOUT_S: Final = 10.0
+
+
+def must_be_json(request: Request) -> None:
+    """Refuses what a form of another site could send.
+
+    Raises:
+        Refusal: 415.
+    """
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        got = media_type[:100] or "none"
+        raise Refusal(415, f"expected Content-Type application/json, got {got}", Code.BAD_REQUEST)
 
 
 async def read_body(request: Request, most: int, key: str = "") -> bytes:

@@ -13,7 +13,7 @@ from llm_obs_query.operations import Operations
 from llm_obs_query.schema.root import Asking
 from llm_obs_query.stores import Stores
 from llm_obs_query.web.access import Access, scope_of
-from llm_obs_query.web.body import read_body
+from llm_obs_query.web.body import must_be_json, read_body
 from llm_obs_query.web.refusal import Refusal
 
 __all__ = ["GraphQL"]
@@ -73,11 +73,7 @@ class GraphQL:
     async def ask(self, request: Request) -> Response:
         """Answers one question. A document that cannot be run is 400 to clients that know GraphQL's own media type."""
         principal = self._access.reader(request)
-        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if media_type != "application/json":
-            raise Refusal(
-                415, f"expected Content-Type application/json, got {media_type[:100] or 'none'}", Code.BAD_REQUEST
-            )
+        must_be_json(request)
         body = await read_body(request, self._max_request_bytes, "query.max_request_bytes")
         try:
             question = self._decoder.decode(body)

@@ -6,13 +6,11 @@ import hashlib
 import mimetypes
 from pathlib import Path
 from typing import Final, NamedTuple
-from urllib.parse import quote
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from llm_obs_query.errors import Code
-from llm_obs_query.web.access import Access
 from llm_obs_query.web.headers import PAGE_POLICY
 from llm_obs_query.web.refusal import Refusal
 
@@ -37,11 +35,9 @@ class Page:
 
     Args:
         folder: The built page.
-        access: Who is already known; others are led to /login.
     """
 
-    def __init__(self, folder: Path, access: Access) -> None:
-        self._access = access
+    def __init__(self, folder: Path) -> None:
         self._files = {
             "/" + path.relative_to(folder).as_posix(): _read(path, folder)
             for path in sorted(folder.rglob("*"))
@@ -55,8 +51,6 @@ class Page:
         if file is None:
             if path.startswith(ASSETS) or request.headers.get("sec-fetch-dest", "document") != "document":
                 raise Refusal(404, f"expected a file of the page, got {path[:200]!r}", Code.BAD_REQUEST)
-            if self._access.principal(request) is None:
-                return RedirectResponse(f"/login?next={quote(path)}", 303)
             file = self._files["/index.html"]
         if file.headers["ETag"] in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=file.headers)

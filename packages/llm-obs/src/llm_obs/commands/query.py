@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import signal
+from collections.abc import Callable
 
 import click
+
+from llm_obs.serving import serve
 
 __all__ = ["query"]
 
@@ -18,29 +19,24 @@ __all__ = ["query"]
 @click.option("--json", "as_json", is_flag=True, help="Print the address as one line of JSON.")
 def query(path: str | None, data_dir: str | None, listen: str | None, as_json: bool) -> None:
     """Serve the query API and the page over what the stores hold, beside a collector that writes, until Ctrl-C."""
-    import uvloop
     from llm_obs_core import config, plugins
     from llm_obs_query.server import QueryServer
 
     flags = {"server.data_dir": data_dir, "query.listen": listen}
     loaded = config.load(path, overrides={key: value for key, value in flags.items() if value})
+    server = QueryServer(loaded, plugins.load())
 
-    async def run() -> None:
-        ended = asyncio.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, ended.set)
-        server = QueryServer(loaded, plugins.load())
+    def announce() -> None:
+        if as_json:
+            click.echo(json.dumps({"query": server.address}))
+            return
+        if loaded.query.page:
+            click.echo(f"page       http://{server.address}/")
+        click.echo(f"GraphQL    http://{server.address}/graphql")
+        click.echo("Ctrl-C ends it.")
+
+    async def start() -> Callable[[], None]:
         await server.start()
-        try:
-            if as_json:
-                click.echo(json.dumps({"query": server.address}))
-            else:
-                click.echo(f"GraphQL    http://{server.address}/graphql")
-                if loaded.query.page:
-                    click.echo(f"page       http://{server.address}/")
-                click.echo("Ctrl-C ends it.")
-            await ended.wait()
-        finally:
-            await server.stop()
+        return announce
 
-    uvloop.run(run())
+    serve(start, server.stop)
