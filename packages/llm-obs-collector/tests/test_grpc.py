@@ -11,6 +11,7 @@ import grpc
 import pytest
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
+from llm_obs_collector.budget import Budget
 from llm_obs_collector.receivers.grpc import EXPORT, GrpcServer
 from llm_obs_core.auth import Authorizer
 from llm_obs_core.config import ApiKey, GrpcReceiver
@@ -33,10 +34,17 @@ KEY = ApiKey("k1", hashlib.sha256(b"secret").hexdigest(), tenant="acme")
 
 @asynccontextmanager
 async def grpc_server(
-    consumer: Remembering, *, keys: tuple[ApiKey, ...] = (), max_request_bytes: int = 64 << 20
+    consumer: Remembering,
+    *,
+    keys: tuple[ApiKey, ...] = (),
+    max_request_bytes: int = 64 << 20,
+    max_in_flight_bytes: int = 256 << 20,
 ) -> AsyncIterator[GrpcServer]:
     server = GrpcServer(
-        GrpcReceiver(listen="127.0.0.1:0"), max_request_bytes=max_request_bytes, authorizer=Authorizer(keys)
+        GrpcReceiver(listen="127.0.0.1:0"),
+        max_request_bytes=max_request_bytes,
+        authorizer=Authorizer(keys),
+        budget=Budget(max_in_flight_bytes),
     )
     await server.start(consumer)
     try:
@@ -108,7 +116,9 @@ async def test_oversize_unknown_method_and_keys() -> None:
 
 async def test_a_taken_port_names_key_and_repair() -> None:
     async with grpc_server(Remembering()) as server:
-        second = GrpcServer(GrpcReceiver(listen=server.address), max_request_bytes=1, authorizer=Authorizer(()))
+        second = GrpcServer(
+            GrpcReceiver(listen=server.address), max_request_bytes=1, authorizer=Authorizer(()), budget=Budget(1)
+        )
         with pytest.raises(ConfigError, match=r"receiver\.grpc\.listen.*another port"):
             await second.start(Remembering())
 

@@ -10,6 +10,8 @@ import zlib
 import pytest
 import zstandard
 from google.rpc.status_pb2 import Status
+from llm_obs_collector.budget import Budget
+from llm_obs_collector.receivers.decode import decode
 from llm_obs_core.auth import Authorizer
 from llm_obs_core.config import ApiKey, HttpReceiver
 from llm_obs_core.errors import ConfigError, LimitError, RetryableError, WireError
@@ -210,7 +212,9 @@ async def test_a_stop_answers_what_is_under_way() -> None:
 
 async def test_a_taken_port_names_key_and_repair() -> None:
     async with http_server(Remembering()) as server:
-        second = HttpServer(HttpReceiver(listen=server.address), max_request_bytes=1, authorizer=Authorizer(()))
+        second = HttpServer(
+            HttpReceiver(listen=server.address), max_request_bytes=1, authorizer=Authorizer(()), budget=Budget(1)
+        )
         with pytest.raises(ConfigError, match=r"receiver\.http\.listen.*another port"):
             await second.start(Remembering())
 
@@ -218,8 +222,6 @@ async def test_a_taken_port_names_key_and_repair() -> None:
 @pytest.mark.parametrize("frames", [1, 2])
 @pytest.mark.parametrize("encoding", ["gzip", "zstd"])
 def test_a_body_cut_anywhere_is_refused(encoding: str, frames: int) -> None:
-    from llm_obs_collector.receivers.decode import decode
-
     def compress(data: bytes) -> bytes:
         if encoding == "gzip":
             return gzip.compress(data)
@@ -235,7 +237,5 @@ def test_a_body_cut_anywhere_is_refused(encoding: str, frames: int) -> None:
 
 
 def test_zlib_is_not_gzip() -> None:
-    from llm_obs_collector.receivers.decode import decode
-
     with pytest.raises(WireError, match="Content-Encoding gzip"):
         decode("gzip", zlib.compress(b"x"), 100)

@@ -9,13 +9,16 @@ from llm_obs_core import builtin as core_builtin
 from llm_obs_core import plugins
 from llm_obs_core.auth import Authorizer
 from llm_obs_core.config import Config
+from llm_obs_core.errors import ConfigError
 from llm_obs_core.listen import must_be_loopback
 
 from llm_obs_collector import builtin
+from llm_obs_collector.budget import Budget
 from llm_obs_collector.log import FileLog
+from llm_obs_collector.pages import Pages
 from llm_obs_collector.pipeline import Meaning, Pipeline
 from llm_obs_collector.receivers.grpc import GrpcServer
-from llm_obs_collector.receivers.http import HttpServer, Page
+from llm_obs_collector.receivers.http import HttpServer
 from llm_obs_collector.scrub import Scanner
 from llm_obs_collector.sinks import Workers
 from llm_obs_collector.telemetry import SelfMetrics
@@ -40,6 +43,13 @@ class Collector:
             settings = getattr(config.receiver, key)
             if settings.enabled and not config.auth.keys:
                 must_be_loopback(f"receiver.{key}.listen", settings.listen)
+        if config.receiver.max_in_flight_bytes < config.receiver.max_request_bytes:
+            raise ConfigError(
+                f"at least receiver.max_request_bytes, {config.receiver.max_request_bytes}",
+                got=str(config.receiver.max_in_flight_bytes),
+                where="receiver.max_in_flight_bytes",
+                fix="raise it, or lower receiver.max_request_bytes",
+            )
         installed = installed or plugins.load(modules={"builtin": core_builtin, "collector": builtin})
         rules = []
         for name in config.scrub.scrubbers:
@@ -49,26 +59,33 @@ class Collector:
             )
             rules.append(scrubber.rules())
         self.log = FileLog(Path(config.server.data_dir) / "log", config.server.writer, config.log)
-        self.metrics = SelfMetrics(self.log)
-        self.sinks = Workers(config, installed, self.log)
+        budget = Budget(config.receiver.max_in_flight_bytes)
+        self.telemetry = SelfMetrics(self.log, budget)
+        self.sinks = Workers(config, installed, self.log, self.telemetry.write)
+        self.telemetry.watch({worker.name: worker for worker in self.sinks.all})
+        self.pages = Pages(self.log, self.sinks, self.telemetry)
         meaning = Meaning.configured(installed, config)
-        self._pipeline = Pipeline(self.log, Scanner(rules), config.receiver, self.metrics.accepted, meaning)
-        self._ready = False
+        observe = self.telemetry.accepted
+        self._pipeline = Pipeline(self.log, Scanner(rules), config.receiver, observe, meaning, budget)
         authorizer = Authorizer(config.auth.keys)
         limit = config.receiver.max_request_bytes
         self._receivers: dict[str, HttpServer | GrpcServer] = {}
         if config.receiver.http.enabled:
-            pages = {"/healthz": self._alive, "/readyz": self._readiness, "/metrics": self.metrics.page}
             self._receivers["http"] = HttpServer(
                 config.receiver.http,
                 max_request_bytes=limit,
                 authorizer=authorizer,
-                pages=pages,
-                observe=self.metrics.request,
+                budget=budget,
+                pages=self.pages.routes(),
+                observe=self.telemetry.request,
             )
         if config.receiver.grpc.enabled:
             self._receivers["grpc"] = GrpcServer(
-                config.receiver.grpc, max_request_bytes=limit, authorizer=authorizer, observe=self.metrics.request
+                config.receiver.grpc,
+                max_request_bytes=limit,
+                authorizer=authorizer,
+                budget=budget,
+                observe=self.telemetry.request,
             )
 
     @property
@@ -87,18 +104,12 @@ class Collector:
         except BaseException:
             await self.stop()
             raise
-        self._ready = True
+        self.pages.serving = True
 
     async def stop(self) -> None:
         """Refuses new requests, answers those under way, lets the sinks write, closes the log. May be called twice."""
-        self._ready = False
+        self.pages.serving = False
         for receiver in self._receivers.values():
             await receiver.stop()
         await self.sinks.stop()
         await self.log.stop()
-
-    async def _alive(self) -> Page:
-        return Page(200, "text/plain", b"ok\n")
-
-    async def _readiness(self) -> Page:
-        return Page(200, "text/plain", b"ready\n") if self._ready else Page(503, "text/plain", b"not ready\n")

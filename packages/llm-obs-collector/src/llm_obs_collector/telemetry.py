@@ -1,39 +1,52 @@
-"""What the collector says of itself: Prometheus metrics, by the table in `llm_obs_core.metrics`."""
+"""What the collector says of itself: Prometheus metrics by the table in `llm_obs_core.metrics`, and the ledger."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 from llm_obs_core.interfaces import Outcome
 from llm_obs_core.metrics import METRICS
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from llm_obs_collector.receivers.http import Page
+from llm_obs_collector.accounting import Ledger, Received, SinkAccount
 
 if TYPE_CHECKING:
+    from llm_obs_collector.budget import Budget
     from llm_obs_collector.log import FileLog
     from llm_obs_collector.pipeline.pipeline import Prepared
+    from llm_obs_collector.sinks import SinkWorker
 
 __all__ = ["SelfMetrics"]
 
 _KINDS: dict[str, Any] = {"counter": Counter, "gauge": Gauge, "histogram": Histogram}
+_BREAKER: Final = {"closed": 0, "half_open": 1, "open": 2}
 
 
 class SelfMetrics:
-    """The collector's registry.
+    """The collector's registry and ledger.
 
     Args:
         log: Read whenever the metrics are asked for.
+        budget: Bytes of requests under way.
     """
 
-    def __init__(self, log: FileLog) -> None:
+    def __init__(self, log: FileLog, budget: Budget) -> None:
         self.registry = CollectorRegistry()
         self._log = log
+        self._budget = budget
+        self._received = Received()
+        self._workers: Mapping[str, SinkWorker] = {}
         self._metrics = {
             item.name: _KINDS[item.kind](item.name, item.doc, item.labels, registry=self.registry) for item in METRICS
         }
-        self._last: dict[str, float] = {}
+        self._last: dict[tuple[str, ...], float] = {}
+
+    def watch(self, workers: Mapping[str, SinkWorker]) -> None:
+        """Tells of the sinks, by name."""
+        self._workers = workers
 
     def request(self, receiver: str, code: int, wire_bytes: int, decoded_bytes: int, seconds: float) -> None:
         """Counts one request; see `RequestObserver`."""
@@ -42,13 +55,21 @@ class SelfMetrics:
         self._metrics["llm_obs_request_bytes"].labels(receiver, "decoded").inc(decoded_bytes)
         self._metrics["llm_obs_request_duration_seconds"].labels(receiver).observe(seconds)
 
+    def write(self, sink: str, result: str, seconds: float) -> None:
+        """Counts one write to a sink; see `WriteObserver`."""
+        self._metrics["llm_obs_sink_writes"].labels(sink, result).inc()
+        self._metrics["llm_obs_sink_write_duration_seconds"].labels(sink).observe(seconds)
+
     def accepted(self, prepared: Prepared, outcome: Outcome) -> None:
         """Counts the spans of one accepted request: received = logged + duplicate + rejected."""
-        self._metrics["llm_obs_received_spans"].inc(outcome.accepted + sum(item.count for item in outcome.rejected))
-        ledger = self._metrics["llm_obs_ledger_spans"]
-        ledger.labels("duplicate" if outcome.duplicate else "logged", "").inc(outcome.accepted)
+        mine = self._received
+        mine.received += outcome.accepted + sum(item.count for item in outcome.rejected)
+        if outcome.duplicate:
+            mine.duplicate += outcome.accepted
+        else:
+            mine.logged += outcome.accepted
         for item in outcome.rejected:
-            ledger.labels("rejected", item.reason).inc(item.count)
+            mine.rejected[item.reason] = mine.rejected.get(item.reason, 0) + item.count
         for name, count in prepared.scrubbed.counts.items():
             self._metrics["llm_obs_scrubbed_values"].labels(name).inc(count)
         for provider, count in prepared.priced.priced.items():
@@ -56,16 +77,51 @@ class SelfMetrics:
         for provider, count in prepared.priced.unpriced.items():
             self._metrics["llm_obs_unpriced_calls"].labels(provider).inc(count)
 
-    async def page(self) -> Page:
-        """`GET /metrics`."""
-        stats = self._log.stats
-        self._advance("llm_obs_log_appended_bytes", stats.appended_bytes)
-        self._advance("llm_obs_log_commits", stats.commits)
-        self._advance("llm_obs_log_commit_seconds", stats.commit_seconds)
-        self._advance("llm_obs_log_corrupt_records", stats.corrupt_records)
-        self._metrics["llm_obs_log_size_bytes"].set(self._log.size_bytes)
-        return Page(200, CONTENT_TYPE_LATEST, generate_latest(self.registry))
+    def ledger(self) -> Ledger:
+        """Where every span went, at this moment."""
+        sinks = {}
+        for name, worker in self._workers.items():
+            counts = worker.counts()
+            sinks[name] = SinkAccount(counts, counts.exact, worker.letters.count(), worker.status())
+        exact = self._received.exact and all(item.exact for item in sinks.values())
+        return Ledger(msgspec.structs.replace(self._received, rejected=dict(self._received.rejected)), exact, sinks)
 
-    def _advance(self, name: str, value: float) -> None:
-        self._metrics[name].inc(value - self._last.get(name, 0))
-        self._last[name] = value
+    def metrics(self) -> tuple[str, bytes]:
+        """Content type and text of the Prometheus page."""
+        stats = self._log.stats
+        self._advance(stats.appended_bytes, "llm_obs_log_appended_bytes")
+        self._advance(stats.commits, "llm_obs_log_commits")
+        self._advance(stats.commit_seconds, "llm_obs_log_commit_seconds")
+        self._advance(stats.corrupt_records, "llm_obs_log_corrupt_records")
+        self._advance(self._log.logged, "llm_obs_log_spans")
+        self._metrics["llm_obs_log_size_bytes"].set(self._log.size_bytes)
+        self._metrics["llm_obs_in_flight_bytes"].set(self._budget.used)
+        ledger = self.ledger()
+        self._advance(ledger.collector.received, "llm_obs_received_spans")
+        self._advance(ledger.collector.logged, "llm_obs_ledger_spans", "logged", "")
+        self._advance(ledger.collector.duplicate, "llm_obs_ledger_spans", "duplicate", "")
+        for reason, count in ledger.collector.rejected.items():
+            self._advance(count, "llm_obs_ledger_spans", "rejected", reason)
+        for name, account in ledger.sinks.items():
+            self._sink(name, account)
+        return CONTENT_TYPE_LATEST, generate_latest(self.registry)
+
+    def _sink(self, name: str, account: SinkAccount) -> None:
+        counts, status = account.counts, account.status
+        self._advance(counts.stored, "llm_obs_sink_spans", name, "stored", "")
+        self._advance(counts.lost, "llm_obs_sink_spans", name, "lost", "")
+        for cause, count in counts.dead_letter.items():
+            self._advance(count, "llm_obs_sink_spans", name, "dead_letter", cause)
+        for kind, count in counts.not_routed.items():
+            self._advance(count, "llm_obs_sink_spans", name, "not_routed", kind)
+        self._metrics["llm_obs_sink_recovered_spans"].labels(name).set(counts.recovered)
+        self._metrics["llm_obs_sink_queued_spans"].labels(name).set(counts.queued)
+        self._metrics["llm_obs_sink_behind_seconds"].labels(name).set(status.behind_s)
+        self._metrics["llm_obs_sink_breaker"].labels(name).set(_BREAKER[status.breaker])
+        self._metrics["llm_obs_dead_letters"].labels(name).set(account.dead_letter_files)
+
+    def _advance(self, value: float, name: str, *labels: str) -> None:
+        """Brings a counter that is kept elsewhere up to its value."""
+        metric = self._metrics[name].labels(*labels) if labels else self._metrics[name]
+        metric.inc(max(0.0, value - self._last.get((name, *labels), 0)))
+        self._last[name, *labels] = value

@@ -7,15 +7,21 @@ import hashlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+import msgspec
+from llm_obs_collector import builtin
 from llm_obs_collector.log import FileLog
 from llm_obs_collector.sinks.letters import DeadLetters
 from llm_obs_collector.sinks.timing import Clock
 from llm_obs_collector.sinks.worker import SinkWorker
+from llm_obs_core import builtin as core_builtin
+from llm_obs_core import hookimpl, plugins
 from llm_obs_core.config import Worker
 from llm_obs_core.interfaces import SinkLimits, SinkPart
 from llm_obs_core.model import LogRecord, Position, RecordKind
+from llm_obs_core.plugins import Plugins, Register
 from llm_obs_testing.otlp import request
 from llm_obs_testing.spans import make_span
 from logging_records import open_log
@@ -147,3 +153,30 @@ async def until(holds: Callable[[], object], what: str = "it") -> None:
             return
         await asyncio.sleep(0.001)
     raise AssertionError(f"{what} never came to hold")
+
+
+class BoxOptions(msgspec.Struct, frozen=True):
+    """Which of `BOXES`."""
+
+    key: str = "box"
+
+
+BOXES: dict[str, Box] = {}
+
+
+def make_box(options: BoxOptions) -> Box:
+    return BOXES[options.key]
+
+
+def plugins_with_boxes(**boxes: Box) -> Plugins:
+    """The built-in plugins, and a sink type `box` whose option `key` names one of these."""
+    BOXES.update(boxes)
+    module = ModuleType("boxes")
+
+    @hookimpl
+    def register_sinks(register: Register) -> None:
+        register("box", "feeding:make_box", BoxOptions)
+
+    module.register_sinks = register_sinks  # type: ignore[attr-defined]
+    given = {"builtin": core_builtin, "collector": builtin, "boxes": module}
+    return plugins.load(modules=given, entry_points=False)

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from llm_obs_collector.receivers.http import HttpServer
+from llm_obs_collector.budget import Budget
+from llm_obs_collector.receivers.http import HttpServer, Route
 from llm_obs_core.auth import Authorizer
 from llm_obs_core.config import ApiKey, HttpReceiver
 from llm_obs_core.interfaces import Context, Outcome
@@ -38,12 +39,20 @@ class Remembering:
 
 @asynccontextmanager
 async def http_server(
-    consumer: Remembering, *, max_request_bytes: int = 64 << 20, keys: tuple[ApiKey, ...] = (), **settings: Any
+    consumer: Remembering,
+    *,
+    max_request_bytes: int = 64 << 20,
+    max_in_flight_bytes: int = 256 << 20,
+    keys: tuple[ApiKey, ...] = (),
+    pages: dict[str, Route] | None = None,
+    **settings: Any,
 ) -> AsyncIterator[HttpServer]:
     server = HttpServer(
         HttpReceiver(listen="127.0.0.1:0", **settings),
         max_request_bytes=max_request_bytes,
         authorizer=Authorizer(keys),
+        budget=Budget(max_in_flight_bytes),
+        pages=pages,
     )
     await server.start(consumer)
     try:

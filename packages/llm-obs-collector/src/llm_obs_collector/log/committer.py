@@ -53,6 +53,7 @@ class Committer(threading.Thread):
         segment_bytes: Size at which a new segment is begun.
         codec: Compression of payloads.
         committed: Called on the loop after each group.
+        failed: Called on the loop with the reason when the disk has refused one.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Committer(threading.Thread):
         segment_bytes: int,
         codec: Codec,
         committed: Callable[[Group], None],
+        failed: Callable[[str], None],
     ) -> None:
         super().__init__(name="llm-obs-log-commit", daemon=True)
         self._directory = directory
@@ -72,6 +74,7 @@ class Committer(threading.Thread):
         self._segment_bytes = segment_bytes
         self._codec = codec
         self._committed = committed
+        self._failed = failed
         self._wake = threading.Condition()
         self._queue: list[Waiting] = []
         self._stopping = False
@@ -211,6 +214,8 @@ class Committer(threading.Thread):
         def tell() -> None:
             if done is not None:
                 self._committed(done)
+            elif isinstance(error, OSError):
+                self._failed(error.strerror or str(error))
             for place, item in enumerate(group):
                 if item.future.cancelled():
                     continue

@@ -17,6 +17,7 @@ from llm_obs_core.model import Codec, LogRecord, Position
 from llm_obs_collector.log.committer import Committer, Group, Waiting
 from llm_obs_collector.log.cursors import Cursors
 from llm_obs_collector.log.directory import LogDirectory
+from llm_obs_collector.log.health import disk_trouble
 from llm_obs_collector.log.reading import READ_BYTES, read_some
 from llm_obs_collector.log.recovery import Segment, recover
 from llm_obs_collector.log.seen import keep
@@ -59,6 +60,7 @@ class FileLog:
         self._cursors = Cursors(self._directory)
         self._tally = Tally()
         self._found = 0
+        self._refusal = ""
         self._grown: list[asyncio.Event] = []
         self._queued_bytes = 0
         self.last_sequence = 0
@@ -98,6 +100,7 @@ class FileLog:
             segment_bytes=self._settings.segment_bytes,
             codec=Codec[self._settings.codec.upper()],
             committed=self._committed,
+            failed=self._refused,
         )
         self._committer.start()
 
@@ -206,6 +209,21 @@ class FileLog:
             await self._cursors.close()
         self._directory.close()
 
+    async def trouble(self) -> str:
+        """Why nothing can be appended at this moment; empty when it can.
+
+        After a commit that the disk refused a small file is written and synced, so that readiness comes back by itself.
+        """
+        if self._committer is None:
+            return "the log is not open"
+        if self.size_bytes >= self._settings.max_bytes:
+            return f"the log holds log.max_bytes, {self._settings.max_bytes}: see which sink is behind"
+        refusal = self._refusal
+        found = await asyncio.to_thread(disk_trouble, self._directory.path, probe=bool(refusal))
+        if not found and refusal == self._refusal:
+            self._refusal = ""
+        return found
+
     @property
     def holds_records(self) -> bool:
         """Whether there is a record to read."""
@@ -249,7 +267,11 @@ class FileLog:
         if not done.cancelled() and done.exception() is None:
             self._recent[key] = (done.result(), time.monotonic())
 
+    def _refused(self, reason: str) -> None:
+        self._refusal = reason
+
     def _committed(self, group: Group) -> None:
+        self._refusal = ""
         for place, items in enumerate(group.items):
             self._tally.add(group.first_sequence + place, items)
         self.last_sequence = self._tally.last

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from llm_obs_core.config import Receiver
-from llm_obs_core.errors import RetryableError
 from llm_obs_core.interfaces import Context, Log, Outcome, SpanBatch
 from llm_obs_core.model import LogRecord
 from llm_obs_core_ext.batch import SpanBatch as ScannedBatch
@@ -16,6 +15,7 @@ from llm_obs_core_ext.emit import Edits, emit
 from llm_obs_core_ext.price import Priced
 from llm_obs_core_ext.scan import scan
 
+from llm_obs_collector.budget import Budget
 from llm_obs_collector.pipeline.meaning import Meaning
 from llm_obs_collector.scrub import Scanner, Scrubbed
 
@@ -45,6 +45,7 @@ class Pipeline:
         limits: `[receiver]`: spans a request, attributes a span, bytes under way.
         observe: Told of each request that was accepted, for metrics.
         meaning: Normalisers and pricers; by default none, so that only facts are derived.
+        budget: Bytes under way, shared with the receivers.
     """
 
     def __init__(
@@ -54,38 +55,39 @@ class Pipeline:
         limits: Receiver,
         observe: Callable[[Prepared, Outcome], None] | None = None,
         meaning: Meaning | None = None,
+        budget: Budget | None = None,
     ) -> None:
         self._log = log
         self._scanner = scanner
         self._limits = limits
         self._observe = observe
         self._meaning = Meaning() if meaning is None else meaning
-        self._in_flight_bytes = 0
+        self._budget = budget or Budget(limits.max_in_flight_bytes)
 
     async def offer(self, payload: bytes | SpanBatch, context: Context) -> Outcome:
         """Scans, normalises, prices, scrubs and logs one request; see `llm_obs_core.interfaces.Consumer`."""
         body = payload if isinstance(payload, bytes) else payload.otlp()
-        if self._in_flight_bytes and self._in_flight_bytes + len(body) > self._limits.max_in_flight_bytes:
-            raise RetryableError(
-                f"at most {self._limits.max_in_flight_bytes} bytes of requests under way",
-                got="more",
-                where="receiver.max_in_flight_bytes",
-                fix="come back in a second; raise the limit when there is memory for it",
-                retry_after_s=1.0,
-            )
-        self._in_flight_bytes += len(body)
+        self._budget.take(len(body))
+        held = len(body)
         try:
             if len(body) <= INLINE_BYTES:
                 prepared = self.prepare(body, context)
             else:
                 prepared = await asyncio.to_thread(self.prepare, body, context)
-            rejected = tuple(prepared.batch.rejected)
+            appending = asyncio.get_running_loop().create_task(self._append(prepared, held))
+            held = 0
+        finally:
+            self._budget.give(held)
+        return await asyncio.shield(appending)  # a sender that hangs up stops neither the record nor its count
+
+    async def _append(self, prepared: Prepared, held: int) -> Outcome:
+        try:
             duplicate = False
             if prepared.record.accepted:
                 duplicate = (await self._log.append(prepared.record)).duplicate
         finally:
-            self._in_flight_bytes -= len(body)
-        outcome = Outcome(prepared.record.accepted, rejected, duplicate)
+            self._budget.give(held)
+        outcome = Outcome(prepared.record.accepted, tuple(prepared.batch.rejected), duplicate)
         if self._observe is not None:
             self._observe(prepared, outcome)
         return outcome

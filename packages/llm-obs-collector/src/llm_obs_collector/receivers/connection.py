@@ -7,17 +7,20 @@ from collections import deque
 from typing import TYPE_CHECKING, cast
 
 import httptools
+from llm_obs_core.errors import RetryableError
 
+from llm_obs_collector.budget import Held
 from llm_obs_collector.receivers.request import MAX_HEADER_BYTES, MAX_HEADERS, Request, refused
-from llm_obs_collector.receivers.status import Cause, Refusal
+from llm_obs_collector.receivers.status import Cause, Refusal, refusal_of
 
 if TYPE_CHECKING:
     from llm_obs_collector.receivers.http import HttpServer
 
 __all__ = ["Connection"]
 
-READ_BYTES = 256 * 1024
 MAX_PIPELINED = 16
+CHUNK_OVERHEAD_BYTES = 64
+"""What a piece of a body costs beside its bytes: chunked bodies may come in pieces of one."""
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -30,9 +33,7 @@ class Connection(asyncio.BufferedProtocol):
     def __init__(self, server: HttpServer) -> None:
         self._server = server
         self._parser = httptools.HttpRequestParser(self)
-        self._buffer = bytearray(READ_BYTES)
-        self._view = memoryview(self._buffer)
-        self._request = Request()
+        self._request = Request(Held(server.budget))
         self._waiting: deque[Request] = deque()
         self.worker: asyncio.Task[None] | None = None
         self._transport: asyncio.Transport | None = None
@@ -52,18 +53,21 @@ class Connection(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forgets the connection; a request that is already with the pipeline is finished, its answer is not sent."""
         self._closing = True
+        for request in (self._request, *self._waiting):
+            request.held.release()
+        self._waiting.clear()
         self._server.closed(self)
 
     def get_buffer(self, sizehint: int) -> bytearray:
-        """One buffer for the connection's life; the parser copies what it keeps."""
-        return self._buffer
+        """One buffer for all connections: it is read at once, and the parser copies what it keeps."""
+        return self._server.buffer
 
     def buffer_updated(self, nbytes: int) -> None:
         """Feeds the parser."""
         if self._closing:
             return
         try:
-            self._parser.feed_data(self._view[:nbytes])
+            self._parser.feed_data(memoryview(self._server.buffer)[:nbytes])
         except httptools.HttpParserUpgrade:
             self._refuse_now(Refusal(Cause.MALFORMED, "expected HTTP/1.1 requests, got a protocol upgrade"))
         except httptools.HttpParserError as error:
@@ -77,7 +81,7 @@ class Connection(asyncio.BufferedProtocol):
     # --- httptools ---------------------------------------------------------------------------------------------------
     def on_message_begin(self) -> None:
         """A new request."""
-        self._request = Request()
+        self._request = Request(Held(self._server.budget))
 
     def on_url(self, url: bytes) -> None:
         """Part of the target."""
@@ -116,6 +120,11 @@ class Connection(asyncio.BufferedProtocol):
         if request.body_bytes > self._server.max_request_bytes:
             self._refuse_now(self._server.too_large(request.body_bytes))
             return
+        try:
+            request.held.take(len(body) + CHUNK_OVERHEAD_BYTES)
+        except RetryableError as error:
+            self._refuse_now(refusal_of(error))
+            return
         request.body.append(body)
 
     def on_message_complete(self) -> None:
@@ -123,6 +132,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._closing:
             return
         self._waiting.append(self._request)
+        self._request = Request(Held(self._server.budget))
         self._await_headers()
         if len(self._waiting) >= MAX_PIPELINED and self._reading and self._transport is not None:
             self._reading = False
@@ -136,7 +146,10 @@ class Connection(asyncio.BufferedProtocol):
         while self._waiting:
             request = self._waiting.popleft()
             self.deadline = 0.0  # our time, not the sender's
-            answer = await self._server.answer(request)
+            try:
+                answer = await self._server.answer(request)
+            finally:
+                request.held.release()
             if self._transport is None or self._transport.is_closing():
                 return
             self._transport.write(answer)
@@ -190,6 +203,8 @@ class Connection(asyncio.BufferedProtocol):
         if self._closing or self._transport is None:
             return
         self._server.refused(self._request, refusal)
+        self._request.body.clear()
+        self._request.held.release()
         self._transport.write(refused(refusal, keep_alive=False))
         self._close()
 

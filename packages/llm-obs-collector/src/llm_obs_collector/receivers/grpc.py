@@ -5,16 +5,18 @@ Rules: opentelemetry-proto, docs/specification.md, OTLP/gRPC. A call is answered
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
 import structlog
 from llm_obs_core.auth import Authorizer
 from llm_obs_core.config import GrpcReceiver
-from llm_obs_core.errors import ConfigError
+from llm_obs_core.errors import ConfigError, WireError
 from llm_obs_core.interfaces import Consumer, Context
 from llm_obs_core.model import RecordKind
 
+from llm_obs_collector.budget import Budget, Held
 from llm_obs_collector.receivers.http import RequestObserver
 from llm_obs_collector.receivers.status import Cause, Refusal, export_response, refusal_of, status_body
 
@@ -22,6 +24,8 @@ __all__ = ["EXPORT", "GrpcServer"]
 
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 STOP_GRACE_S = 10.0
+READ_TIMEOUT_S = 30.0
+MIN_RESERVE_BYTES = 64 * 1024
 
 
 class GrpcServer:
@@ -31,6 +35,7 @@ class GrpcServer:
         settings: `[receiver.grpc]`.
         max_request_bytes: `receiver.max_request_bytes`.
         authorizer: Who may send.
+        budget: Bytes of requests that may be under way, shared with the pipeline.
         observe: Told of each request, for metrics.
     """
 
@@ -40,11 +45,14 @@ class GrpcServer:
         *,
         max_request_bytes: int,
         authorizer: Authorizer,
+        budget: Budget,
         observe: RequestObserver | None = None,
     ) -> None:
         self._settings = settings
         self._max_request_bytes = max_request_bytes
         self._authorizer = authorizer
+        self._budget = budget
+        self._reserve_bytes = min(max_request_bytes, max(MIN_RESERVE_BYTES, max_request_bytes // 16))
         self._observe = observe or (lambda *_: None)
         self._server: Any = None
         self._consumer: Consumer | None = None
@@ -56,7 +64,7 @@ class GrpcServer:
         import grpc
 
         self._consumer = consumer
-        handler = grpc.unary_unary_rpc_method_handler(self._export)
+        handler = grpc.stream_unary_rpc_method_handler(self._export)  # reads nothing before it is asked to
         service, method = EXPORT[1:].split("/")
         self._server = grpc.aio.server(
             handlers=[grpc.method_handlers_generic_handler(service, {method: handler})],
@@ -89,11 +97,11 @@ class GrpcServer:
         host = self._settings.listen.rpartition(":")[0]
         return f"{host}:{self._port}" if self._port else self._settings.listen
 
-    async def _export(self, body: bytes, context: Any) -> bytes:
+    async def _export(self, _: Any, context: Any) -> bytes:
         started = time.perf_counter()
         metadata = {key: value for key, value in context.invocation_metadata() if isinstance(value, str)}
         principal = self._authorizer.principal(metadata.get("authorization"), metadata.get("x-api-key"))
-        refusal: Refusal | None = None
+        nbytes = 0
         if principal is None:
             refusal = Refusal(
                 Cause.UNAUTHENTICATED, "expected a known API key; send metadata `authorization: Bearer <key>`"
@@ -103,18 +111,38 @@ class GrpcServer:
         else:
             assert self._consumer is not None
             try:
+                body = await self._read(context)
+                nbytes = len(body)
                 outcome = await self._consumer.offer(
                     body, Context(principal.tenant, RecordKind.SPANS, time.time_ns(), principal)
                 )
+            except TimeoutError:
+                refusal = Refusal(Cause.TIMEOUT, f"expected the whole message within {READ_TIMEOUT_S:g} s")
             except Exception as error:
                 refusal = refusal_of(error)
                 if refusal.cause is Cause.INTERNAL:
                     self._log.error("a request failed", error=repr(error), exc_info=error)
             else:
-                self._observe("grpc", 0, len(body), len(body), time.perf_counter() - started)
+                self._observe("grpc", 0, nbytes, nbytes, time.perf_counter() - started)
                 return export_response(outcome.rejected)
-        self._observe("grpc", refusal.cause.grpc, len(body), len(body), time.perf_counter() - started)
+        self._observe("grpc", refusal.cause.grpc, nbytes, nbytes, time.perf_counter() - started)
         return await self._abort(context, refusal)
+
+    async def _read(self, context: Any) -> bytes:
+        """The message. Its size is not known before it is there, so a share of the budget is held meanwhile."""
+        import grpc
+
+        held = Held(self._budget)
+        held.take(self._reserve_bytes)
+        try:
+            async with asyncio.timeout(READ_TIMEOUT_S):
+                body = await context.read()
+        finally:
+            held.release()
+        if body is grpc.aio.EOF:
+            raise WireError("one message", got="none", where=EXPORT, fix="send an ExportTraceServiceRequest")
+        message: bytes = body
+        return message
 
     async def _abort(self, context: Any, refusal: Refusal) -> bytes:
         import grpc

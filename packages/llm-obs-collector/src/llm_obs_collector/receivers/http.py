@@ -17,14 +17,17 @@ from llm_obs_core.errors import ConfigError
 from llm_obs_core.interfaces import Consumer, Context
 from llm_obs_core.model import RecordKind
 
+from llm_obs_collector.budget import Budget
 from llm_obs_collector.receivers.connection import Connection
 from llm_obs_collector.receivers.decode import ENCODINGS, decode
 from llm_obs_collector.receivers.request import PROTOBUF, Request, head, refused
 from llm_obs_collector.receivers.status import Cause, Refusal, export_response, refusal_of
 
-__all__ = ["HttpServer", "Page", "RequestObserver"]
+__all__ = ["HttpServer", "Page", "RequestObserver", "Route"]
 
 TRACES = "/v1/traces"
+JSON = "application/json"
+READ_BYTES = 256 * 1024
 INLINE_BYTES = 1024 * 1024
 """Bodies up to this size are decompressed on the event loop, larger ones in a thread."""
 
@@ -39,6 +42,17 @@ class Page(NamedTuple):
     body: bytes
 
 
+class Route(NamedTuple):
+    """A page's maker (of the query and the body), the scope that a key needs for it, and its method.
+
+    A POST must say `Content-Type: application/json`, which no page of another site can send unasked.
+    """
+
+    make: Callable[[str, bytes], Awaitable[Page]]
+    scope: str = ""
+    method: str = "GET"
+
+
 RequestObserver = Callable[[str, int, int, int, float], None]
 """Told of each request: receiver, status code, bytes on the wire, bytes decoded, seconds to the answer."""
 
@@ -50,7 +64,9 @@ class HttpServer:
         settings: `[receiver.http]`.
         max_request_bytes: `receiver.max_request_bytes`.
         authorizer: Who may send.
-        pages: GET paths to what makes their pages, such as `/healthz`.
+        budget: Bytes of requests that may be under way, shared with the pipeline.
+        pages: The collector's own pages by path, such as `/healthz`; one with a query, such as `/readyz?verbose`,
+            stands before the one without.
         observe: Told of each request, for metrics.
     """
 
@@ -60,11 +76,14 @@ class HttpServer:
         *,
         max_request_bytes: int,
         authorizer: Authorizer,
-        pages: Mapping[str, Callable[[], Awaitable[Page]]] | None = None,
+        budget: Budget,
+        pages: Mapping[str, Route] | None = None,
         observe: RequestObserver | None = None,
     ) -> None:
         self.settings = settings
         self.max_request_bytes = max_request_bytes
+        self.budget = budget
+        self.buffer = bytearray(READ_BYTES)
         self.stopping = False
         self._authorizer = authorizer
         self._pages = dict(pages or {})
@@ -132,21 +151,15 @@ class HttpServer:
         path = request.path
         length = request.headers.get("content-length", "")
         request.content_length = int(length) if length.isdecimal() else None
-        if path in self._pages:
-            return None if request.method in ("GET", "HEAD") else Refusal(Cause.METHOD, f"expected GET {path}")
+        if (route := self._route(request)) is not None:
+            return self._screen_page(request, route)
         if path != TRACES:
             return Refusal(Cause.NOT_FOUND, f"expected POST {TRACES}, got {request.method} {path[:200]}")
         if request.method != "POST":
             return Refusal(Cause.METHOD, f"expected POST {TRACES}, got {request.method}; use POST")
         headers = request.headers
-        request.principal = self._authorizer.principal(headers.get("authorization"), headers.get("x-api-key"))
-        if request.principal is None:
-            return Refusal(
-                Cause.UNAUTHENTICATED,
-                "expected a known API key; send `Authorization: Bearer <key>` or `x-api-key: <key>`",
-            )
-        if "ingest" not in request.principal.scopes:
-            return Refusal(Cause.FORBIDDEN, f"expected a key with scope ingest, got key {request.principal.key_id}")
+        if (refusal := self._authorize(request, "ingest")) is not None:
+            return refusal
         if request.media_type != PROTOBUF:
             return Refusal(
                 Cause.UNSUPPORTED,
@@ -164,6 +177,30 @@ class HttpServer:
         request.expect_continue = headers.get("expect", "").strip().lower() == "100-continue"
         return None
 
+    def _route(self, request: Request) -> Route | None:
+        return self._pages.get(request.target.decode("latin-1")) or self._pages.get(request.path)
+
+    def _screen_page(self, request: Request, route: Route) -> Refusal | None:
+        if request.method != route.method and (request.method, route.method) != ("HEAD", "GET"):
+            return Refusal(Cause.METHOD, f"expected {route.method} {request.path}", allow=route.method)
+        if route.scope and (refusal := self._authorize(request, route.scope)) is not None:
+            return refusal
+        if route.method == "POST" and request.media_type != JSON:
+            return Refusal(Cause.UNSUPPORTED, f"expected Content-Type {JSON}, got {request.media_type or 'none'}")
+        return None
+
+    def _authorize(self, request: Request, scope: str) -> Refusal | None:
+        headers = request.headers
+        request.principal = self._authorizer.principal(headers.get("authorization"), headers.get("x-api-key"))
+        if request.principal is None:
+            return Refusal(
+                Cause.UNAUTHENTICATED,
+                "expected a known API key; send `Authorization: Bearer <key>` or `x-api-key: <key>`",
+            )
+        if scope not in request.principal.scopes:
+            return Refusal(Cause.FORBIDDEN, f"expected a key with scope {scope}, got key {request.principal.key_id}")
+        return None
+
     def too_large(self, nbytes: int) -> Refusal:
         """The refusal of a body over the limit."""
         return Refusal(
@@ -178,8 +215,8 @@ class HttpServer:
         if request.refusal is not None:
             self._observe("http", request.refusal.cause.http, request.body_bytes, 0, 0.0)
             return refused(request.refusal, keep_alive=self._keeps(request))
-        if (page := self._pages.get(request.path)) is not None:
-            made = await page()
+        if (route := self._route(request)) is not None:
+            made = await route.make(request.query, b"".join(request.body))
             start = head(made.status, len(made.body), made.content_type, keep_alive=self._keeps(request))
             return start if request.method == "HEAD" else start + made.body
         assert self._consumer is not None
@@ -191,11 +228,11 @@ class HttpServer:
         try:
             if request.content_encoding != "identity":
                 wire = body
-                if len(wire) <= INLINE_BYTES:
-                    body = decode(request.content_encoding, wire, self.max_request_bytes)
-                else:
-                    body = await asyncio.to_thread(decode, request.content_encoding, wire, self.max_request_bytes)
+                undo = (request.content_encoding, wire, self.max_request_bytes, request.held.take)
+                body = decode(*undo) if len(wire) <= INLINE_BYTES else await asyncio.to_thread(decode, *undo)
+                del wire, undo
             decoded_bytes = len(body)
+            request.held.release()  # the pipeline counts it from here on
             context = Context(request.principal.tenant, RecordKind.SPANS, received_ns, request.principal)
             outcome = await self._consumer.offer(body, context)
         except Exception as error:

@@ -8,6 +8,7 @@ from typing import Final
 
 from llm_obs_core.interfaces import Principal
 
+from llm_obs_collector.budget import Held
 from llm_obs_collector.receivers.status import Refusal, status_body
 
 __all__ = ["PROTOBUF", "Request", "head", "refused"]
@@ -28,6 +29,7 @@ class Request:
         "expect_continue",
         "header_bytes",
         "headers",
+        "held",
         "keep_alive",
         "method",
         "principal",
@@ -35,7 +37,8 @@ class Request:
         "target",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, held: Held) -> None:
+        self.held = held
         self.method = ""
         self.target = b""
         self.headers: dict[str, str] = {}
@@ -48,6 +51,11 @@ class Request:
         self.keep_alive = True
         self.principal: Principal | None = None
         self.refusal: Refusal | None = None
+
+    @property
+    def query(self) -> str:
+        """The target's query, without the question mark."""
+        return self.target.partition(b"?")[2].decode("latin-1")
 
     @property
     def path(self) -> str:
@@ -83,6 +91,6 @@ def refused(refusal: Refusal, *, keep_alive: bool) -> bytes:
     if refusal.cause.http == 401:
         extra = (*extra, ("WWW-Authenticate", "Bearer"))
     if refusal.cause.http == 405:
-        extra = (*extra, ("Allow", "POST"))
+        extra = (*extra, ("Allow", refusal.allow))
     body = status_body(refusal)
     return head(refusal.cause.http, len(body), PROTOBUF, keep_alive=keep_alive, extra=extra) + body

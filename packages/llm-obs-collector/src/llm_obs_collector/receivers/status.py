@@ -48,11 +48,19 @@ class Cause(Enum):
 
 
 class Refusal(NamedTuple):
-    """A refused request: cause, text for a person, and the delay after which it may be tried again, seconds."""
+    """A refused request.
+
+    Attributes:
+        cause: Its codes.
+        message: What was expected and what to do.
+        retry_after_s: When it may be tried again, seconds.
+        allow: The method that the path takes.
+    """
 
     cause: Cause
     message: str
     retry_after_s: float | None = None
+    allow: str = "POST"
 
 
 def refusal_of(error: BaseException) -> Refusal:

@@ -116,6 +116,10 @@ class DeadLetters:
         temporary.rename(self.path / f"{letter.id}{SUFFIX}")
         sync_directory(self.path)
 
+    def count(self) -> int:
+        """How many letters are kept."""
+        return sum(1 for _ in self.path.glob(f"*{SUFFIX}"))
+
     def __iter__(self) -> Iterator[Letter]:
         """Every letter, by writer, partition and sequence."""
         found = [self._head(path) for path in self.path.glob(f"*{SUFFIX}")]

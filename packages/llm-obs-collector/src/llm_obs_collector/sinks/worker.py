@@ -73,6 +73,7 @@ class SinkWorker:
         observe: WriteObserver = lambda *_: None,
     ) -> None:
         self.name = name
+        self.letters = letters
         self._writer = writer
         self._sink = sink
         self._log = log

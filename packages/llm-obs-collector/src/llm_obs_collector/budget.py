@@ -1,0 +1,69 @@
+"""How many bytes of requests there may be at once, from their first byte on the wire until they are answered."""
+
+from __future__ import annotations
+
+import threading
+
+from llm_obs_core.errors import RetryableError
+
+__all__ = ["Budget", "Held"]
+
+
+class Budget:
+    """Counts bytes; safe in any thread.
+
+    Args:
+        limit_bytes: `receiver.max_in_flight_bytes`. What comes while nothing else is there is always let in.
+    """
+
+    def __init__(self, limit_bytes: int) -> None:
+        self.limit_bytes = limit_bytes
+        self.used = 0
+        self._lock = threading.Lock()
+
+    def take(self, nbytes: int) -> None:
+        """Counts bytes in.
+
+        Raises:
+            RetryableError: There are too many; the sender should come back.
+        """
+        with self._lock:
+            if self.used and self.used + nbytes > self.limit_bytes:
+                raise RetryableError(
+                    f"at most {self.limit_bytes} bytes of requests under way",
+                    got="more",
+                    where="receiver.max_in_flight_bytes",
+                    fix="come back in a second; raise the limit when there is memory for it",
+                    retry_after_s=1.0,
+                )
+            self.used += nbytes
+
+    def give(self, nbytes: int) -> None:
+        """Counts bytes out."""
+        with self._lock:
+            self.used -= nbytes
+
+
+class Held:
+    """What one request holds of the budget.
+
+    Args:
+        budget: Whose.
+    """
+
+    __slots__ = ("_budget", "nbytes")
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+        self.nbytes = 0
+
+    def take(self, nbytes: int) -> None:
+        """As `Budget.take`."""
+        self._budget.take(nbytes)
+        self.nbytes += nbytes
+
+    def release(self) -> None:
+        """Gives everything back; may be called twice."""
+        if self.nbytes:
+            self._budget.give(self.nbytes)
+            self.nbytes = 0
