@@ -6,14 +6,14 @@ the keys that are not known yet; then the costs, without the GIL.
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.stdlib cimport free
 from libc.string cimport memcmp, memcpy, memset, strlen
 
 from llm_obs_core_ext.batch cimport *
 from llm_obs_core_ext.emit cimport EDIT_REMOVED, EDIT_SET, OURS, Edits
+from llm_obs_core_ext.pricekeys cimport *
 from llm_obs_core_ext.typed cimport attr_int
 from llm_obs_core_ext.usage cimport COUNTS, Usage, add_count, settle, usage_keys
-from llm_obs_core_ext.wire cimport otlp_hash, same_bytes
 
 import logging
 import sys
@@ -28,7 +28,6 @@ cdef extern from "exact.h" nogil:
 log = logging.getLogger(__name__)
 
 cdef enum:
-    BUCKETS = 9
     MAX_TEXT = 255        # of a longer provider, model or tier the rest is not looked at
     MAX_KEY = 3 * 256 + 4
     MAX_CACHED = 65536    # prices kept; model names come from outside
@@ -69,81 +68,9 @@ class Priced(NamedTuple):
     unpriced: dict
 
 
-cdef struct Band:
-    int64_t above
-    int64_t request
-    int64_t prices[BUCKETS]   # in the order of Call.tokens
-
-
-cdef struct Call:
-    Py_ssize_t row
-    uint32_t key              # number of its Key
-    bint has_usage
-    bint has_cost             # the sender's, a whole number that is not negative
-    bint drops_cost           # the sender's, which is none
-    bint has_id               # the sender's price id
-    int64_t input_tokens
-    int64_t tokens[BUCKETS]
-
-
-cdef struct Key:
-    uint32_t at               # in Gather.texts
-    uint32_t length
-    uint32_t hash
-    uint32_t priced           # calls with a cost
-    uint32_t unpriced
-    uint32_t id_at            # where the arena has the price id + 1
-    uint32_t id_length
-    const uint8_t* id
-    const Band* bands
-    uint32_t band_count       # 0: no price
-
-
 cdef struct Found:            # one of a row's facts
     const uint8_t* base
     const Attr* attr
-
-
-cdef struct Gather:
-    Call* calls
-    size_t call_count, call_room
-    Key* keys
-    size_t key_count, key_room
-    uint32_t* slots           # open addressing: number of key + 1
-    uint32_t mask
-    uint8_t* texts
-    size_t used, room
-
-
-cdef class Vector:
-    # A price in C. Immutable, so that batches may share it.
-    cdef bytes price_id
-    cdef Band* bands
-    cdef uint32_t count
-
-    def __cinit__(self, price):
-        cdef Py_ssize_t i
-        cdef int k
-        self.price_id = price.price_id.encode()
-        self.bands = <Band*> calloc(len(price.bands) + 1, sizeof(Band))
-        if self.bands == NULL:
-            raise MemoryError
-        for i, band in enumerate(price.bands):
-            self.bands[i].above = band.above_input_tokens
-            self.bands[i].request = band.request
-            for k, value in enumerate(
-                (
-                    band.input_uncached, band.cache_read, band.cache_write_5m, band.cache_write_1h, band.audio_in,
-                    band.image_in, band.output_text, band.output_reasoning, band.audio_out,
-                )
-            ):
-                self.bands[i].prices[k] = value
-                if value < 0 or band.request < 0:
-                    raise ValueError(f"expected prices that are not negative, got {price.price_id}: {band}")
-        self.count = <uint32_t> len(price.bands)
-
-    def __dealloc__(self):
-        free(self.bands)
 
 
 cdef inline bint is_text(const Found* found) noexcept nogil:
@@ -161,56 +88,6 @@ cdef inline uint32_t put_text(uint8_t* out, uint32_t at, const Found* first, con
         memcpy(out + at + 1, found.base + found.attr.value.text.at, length)
     out[at] = <uint8_t> length
     return at + 1 + length
-
-
-cdef int64_t key_number(Gather* g, const uint8_t* text, uint32_t length) noexcept nogil:
-    # The number of a price key, which may be new; -1 when there is no memory.
-    cdef uint32_t hashed = otlp_hash(text, length)
-    cdef uint32_t slot = hashed & g.mask
-    cdef Key* key
-    cdef size_t i
-    cdef void* fresh
-    while g.slots[slot]:
-        key = &g.keys[g.slots[slot] - 1]
-        if key.hash == hashed and key.length == length and same_bytes(g.texts + key.at, text, length):
-            return g.slots[slot] - 1
-        slot = (slot + 1) & g.mask
-    if g.key_count == g.key_room:
-        fresh = realloc(g.keys, 2 * g.key_room * sizeof(Key))
-        if fresh == NULL:
-            return -1
-        g.keys = <Key*> fresh
-        fresh = calloc(8 * g.key_room, sizeof(uint32_t))
-        if fresh == NULL:
-            return -1
-        free(g.slots)
-        g.slots = <uint32_t*> fresh
-        g.key_room *= 2
-        g.mask = <uint32_t> (4 * g.key_room - 1)
-        for i in range(g.key_count):
-            slot = g.keys[i].hash & g.mask
-            while g.slots[slot]:
-                slot = (slot + 1) & g.mask
-            g.slots[slot] = <uint32_t> (i + 1)
-        slot = hashed & g.mask
-        while g.slots[slot]:
-            slot = (slot + 1) & g.mask
-    if g.room - g.used < length:
-        fresh = realloc(g.texts, 2 * g.room + length)
-        if fresh == NULL:
-            return -1
-        g.texts = <uint8_t*> fresh
-        g.room = 2 * g.room + length
-    key = &g.keys[g.key_count]
-    memset(key, 0, sizeof(Key))
-    key.at = <uint32_t> g.used
-    key.length = length
-    key.hash = hashed
-    memcpy(g.texts + g.used, text, length)
-    g.used += length
-    g.key_count += 1
-    g.slots[slot] = <uint32_t> g.key_count
-    return g.key_count - 1
 
 
 cdef class PriceBook:
@@ -244,6 +121,7 @@ cdef class PriceBook:
 
     @property
     def version(self):
+        """The newest of the pricers' versions."""
         return max((pricer.version for pricer in self.pricers), default=0)
 
     def apply(self, SpanBatch batch not None, Edits edits not None):
@@ -254,16 +132,8 @@ cdef class PriceBook:
             raise ValueError("expected a batch with the keys of this book, got one with others")
         if edits.batch is not batch:
             raise ValueError("expected the edits of this batch, got those of another")
-        memset(&g, 0, sizeof(Gather))
+        open_gather(&g)
         try:
-            g.key_room = 16
-            g.mask = 63
-            g.room = 1024
-            g.keys = <Key*> malloc(g.key_room * sizeof(Key))
-            g.slots = <uint32_t*> calloc(4 * g.key_room, sizeof(uint32_t))
-            g.texts = <uint8_t*> malloc(g.room)
-            if g.keys == NULL or g.slots == NULL or g.texts == NULL:
-                raise MemoryError
             with nogil:
                 result = self._gather(&g, batch, edits)
             if result == 0:
@@ -274,10 +144,7 @@ cdef class PriceBook:
                 raise MemoryError
             return self._count(&g)
         finally:
-            free(g.calls)
-            free(g.keys)
-            free(g.slots)
-            free(g.texts)
+            close_gather(&g)
 
     cdef int _gather(self, Gather* g, SpanBatch batch, Edits edits) noexcept nogil:
         cdef Found[FACTS] found
@@ -333,26 +200,18 @@ cdef class PriceBook:
         cdef int64_t sent = 0
         cdef const Found* cost = &found[FACT_COST]
         cdef Call* call
-        cdef void* fresh
         if usage.present:
             settle(usage)
         if usage.present == 0 and cost.attr == NULL and found[FACT_PRICE_ID].attr == NULL:
             return 0
-        if g.call_count == g.call_room:
-            fresh = realloc(g.calls, (g.call_room * 2 + 64) * sizeof(Call))
-            if fresh == NULL:
-                return -1
-            g.calls = <Call*> fresh
-            g.call_room = g.call_room * 2 + 64
         length = put_text(key, 0, &found[FACT_PROVIDER], &found[FACT_PROVIDER])
         length = put_text(key, length, &found[FACT_RESPONSE_MODEL], &found[FACT_REQUEST_MODEL])
         length = put_text(key, length, &found[FACT_RESPONSE_TIER], &found[FACT_REQUEST_TIER])
         memcpy(key + length, &day, 4)
         number = key_number(g, key, length + 4)
-        if number < 0:
+        call = new_call(g)
+        if number < 0 or call == NULL:
             return -1
-        call = &g.calls[g.call_count]
-        g.call_count += 1
         call.row = row
         call.key = <uint32_t> number
         call.has_usage = usage.present != 0

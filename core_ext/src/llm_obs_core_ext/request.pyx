@@ -1,9 +1,11 @@
 """The writing half of `emit`: rows, their edits and their envelopes, from the last byte to the first."""
 
-from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_XDECREF
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport free, malloc, realloc
-from libc.string cimport memcmp, memset
+from libc.stdlib cimport free, realloc
+from libc.string cimport memcmp, memcpy, memmove, memset
 
 from llm_obs_core_ext.batch cimport *
 from llm_obs_core_ext.emit cimport EDIT_REMOVED, EDIT_SET, Edit, Edits
@@ -30,6 +32,69 @@ cdef void push_value(Writer* w, const Attr* attr) noexcept nogil:
         push_varint(w, attr.type << 3)
 
 
+cdef inline uint32_t varint_size(uint64_t value) noexcept nogil:
+    cdef uint32_t n = 1
+    while value >= 0x80:
+        value >>= 7
+        n += 1
+    return n
+
+
+cdef inline uint8_t* put_varint(uint8_t* out, uint64_t value) noexcept nogil:
+    while value >= 0x80:
+        out[0] = <uint8_t> (value | 0x80)
+        value >>= 7
+        out += 1
+    out[0] = <uint8_t> value
+    return out + 1
+
+
+cdef bint push_small(Writer* w, const Source* arena, const Edit* edit, const Source* source) noexcept nogil:
+    # The common edit, a string or a number over which nothing is written, in one piece; False for all others.
+    cdef const Source* values = arena if edit.op == EDIT_SET else source
+    cdef uint32_t key_length = edit.attr.key_length
+    cdef uint32_t length = edit.attr.value.text.length
+    cdef uint32_t size, value_size
+    cdef uint8_t type = edit.attr.type
+    cdef uint8_t* out
+    if arena.hit_count or key_length == 0 or key_length > 127 or not edit.attr.flags & HAS_VALUE:
+        return False
+    if type == VALUE_STRING:
+        if values.hit_count and has_hit(values, edit.attr.value.text.at, edit.attr.value.text.at + length):
+            return False
+        value_size = 1 + varint_size(length) + length
+    elif type == VALUE_INT or type == VALUE_BOOL:
+        value_size = 1 + varint_size(<uint64_t> edit.attr.value.i64)
+    elif type == VALUE_DOUBLE:
+        value_size = 9
+    else:
+        return False
+    size = 3 + key_length + varint_size(value_size) + value_size
+    if w.room - w.used < <size_t> size + 6 and not more_room(w, size + 6):
+        return True
+    w.used += size + 1 + varint_size(size)
+    out = w.data + w.room - w.used
+    out[0] = 9 << 3 | 2
+    out = put_varint(out + 1, size)
+    out[0] = 1 << 3 | 2
+    out[1] = <uint8_t> key_length
+    memcpy(out + 2, arena.base + edit.attr.key_at, key_length)
+    out += 2 + key_length
+    out[0] = 2 << 3 | 2
+    out = put_varint(out + 1, value_size)
+    if type == VALUE_STRING:
+        out[0] = VALUE_STRING << 3 | 2
+        out = put_varint(out + 1, length)
+        memcpy(out, values.base + edit.attr.value.text.at, length)
+    elif type == VALUE_DOUBLE:
+        out[0] = VALUE_DOUBLE << 3 | 1
+        memcpy(out + 1, &edit.attr.value, 8)
+    else:
+        out[0] = <uint8_t> (type << 3)
+        put_varint(out + 1, <uint64_t> edit.attr.value.i64)
+    return True
+
+
 cdef void push_edits(Job* job, size_t count, const Source* source) noexcept nogil:
     cdef Writer* w = &job.w
     cdef const Edit* edit
@@ -37,7 +102,7 @@ cdef void push_edits(Job* job, size_t count, const Source* source) noexcept nogi
     while count:
         count -= 1
         edit = &job.edits[job.order[count]]
-        if edit.op == EDIT_REMOVED:
+        if edit.op == EDIT_REMOVED or push_small(w, job.arena, edit, source):
             continue
         used = w.used
         w.source = job.arena if edit.op == EDIT_SET else source
@@ -75,9 +140,11 @@ cdef void push_attrs(Job* job, size_t row, const Source* source) noexcept nogil:
     cdef uint32_t i = job.heads[row] if job.arena != NULL else 0
     cdef uint32_t run_at = 0
     cdef uint32_t run_end = 0
+    cdef uint64_t bloom = 0  # of the edits' keys
     cdef void* fresh
     cdef Field f
     while i:
+        bloom |= <uint64_t> 1 << (job.edits[i - 1].attr.key_hash & 63)
         if count == job.order_room:
             fresh = realloc(job.order, (job.order_room * 2 + 64) * sizeof(uint32_t))
             if fresh == NULL:
@@ -93,7 +160,7 @@ cdef void push_attrs(Job* job, size_t row, const Source* source) noexcept nogil:
     while i:
         i -= 1
         attr = &job.attrs[span.attrs + i]
-        if count and is_edited(job, attr, count, source):
+        if (bloom >> (attr.key_hash & 63)) & 1 and is_edited(job, attr, count, source):
             continue
         if job.left_out != NULL and job.left_out[attr.key_id]:
             continue
@@ -223,11 +290,18 @@ cdef void push_request(Job* job, size_t row, const ScopeRow* scopes, const Resou
         push_header(w, 1, w.used - resource_used)
 
 
+cdef extern from "Python.h":
+    PyObject* new_bytes "PyBytes_FromStringAndSize" (const char* text, Py_ssize_t size) except NULL
+    int _PyBytes_Resize(PyObject** text, Py_ssize_t size) except -1
+
+
 def write_request(SpanBatch batch not None, Edits edits not None):
     """Write the rows, with the edits, as one canonical request."""
     cdef Job job
     cdef size_t room = 4096
     cdef Py_ssize_t i
+    cdef PyObject* out = NULL
+    cdef uint8_t* own
     memset(&job, 0, sizeof(Job))
     edits._settle()
     job.sources = edits.sources
@@ -236,21 +310,30 @@ def write_request(SpanBatch batch not None, Edits edits not None):
     job.attrs = batch.attrs
     job.edits = edits.edits
     job.heads = edits.heads
+    for i in range(batch.row_count):
+        room += batch.rows[i].length + 8
+    # Texts of edits are shared and values may be longer than what came: a guess that seldom grows.
+    room += edits.used + 64 * <size_t> edits.count + room // 16
+    # The request is written into the end of its own bytes object and then moved to the beginning.
+    out = new_bytes(NULL, room)
+    own = <uint8_t*> PyBytes_AS_STRING(<object> out)
+    job.w.data = own
+    job.w.room = room
+    job.w.borrowed = True
     with nogil:
-        for i in range(batch.row_count):
-            room += batch.rows[i].length + 8
-        room += edits.used + 64 * <size_t> edits.count + room // 16  # texts of edits may be shared: a guess
-        job.w.data = <uint8_t*> malloc(room)
-        job.w.room = room
-        if job.w.data == NULL:
-            job.w.failed = True
-        else:
-            push_request(&job, batch.row_count, batch.scopes, batch.resources)
+        push_request(&job, batch.row_count, batch.scopes, batch.resources)
         free(job.w.items)
         free(job.order)
+        if job.w.data == own:
+            memmove(own, own + room - job.w.used, job.w.used)
     try:
         if job.w.failed:
             raise MemoryError
-        return PyBytes_FromStringAndSize(<char*> job.w.data + job.w.room - job.w.used, job.w.used)
+        if job.w.data != own:
+            return PyBytes_FromStringAndSize(<char*> job.w.data + job.w.room - job.w.used, job.w.used)
+        _PyBytes_Resize(&out, job.w.used)
+        return <object> out
     finally:
-        free(job.w.data)
+        Py_XDECREF(out)
+        if job.w.data != own:
+            free(job.w.data)

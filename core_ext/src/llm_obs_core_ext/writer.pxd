@@ -30,6 +30,7 @@ cdef struct Writer:
     uint8_t* data
     size_t room
     size_t used           # the written bytes are the last `used` of data
+    bint borrowed         # data is the caller's: it is left, not freed, when more room is needed
     bint failed           # out of memory
     Field* items          # the fields of the messages being written
     size_t item_count
@@ -37,6 +38,7 @@ cdef struct Writer:
     const Source* source  # what offsets are relative to
 
 
+cdef bint more_room(Writer* w, size_t more) noexcept nogil
 cdef void push(Writer* w, const uint8_t* text, size_t length) noexcept nogil
 cdef void push_varint(Writer* w, uint64_t value) noexcept nogil
 cdef void push_header(Writer* w, uint32_t number, size_t length) noexcept nogil

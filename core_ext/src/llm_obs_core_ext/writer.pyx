@@ -7,7 +7,7 @@ from libc.string cimport memcmp, memcpy
 from llm_obs_core_ext.wire cimport *
 
 
-cdef bint grow(Writer* w, size_t more) noexcept nogil:
+cdef bint more_room(Writer* w, size_t more) noexcept nogil:
     cdef size_t room = w.room * 2 + more
     cdef uint8_t* fresh
     if w.failed:
@@ -18,14 +18,16 @@ cdef bint grow(Writer* w, size_t more) noexcept nogil:
         return False
     if w.used:
         memcpy(fresh + room - w.used, w.data + w.room - w.used, w.used)
-    free(w.data)
+    if not w.borrowed:
+        free(w.data)
+    w.borrowed = False
     w.data = fresh
     w.room = room
     return True
 
 
 cdef void push(Writer* w, const uint8_t* text, size_t length) noexcept nogil:
-    if length == 0 or w.room - w.used < length and not grow(w, length):
+    if length == 0 or w.room - w.used < length and not more_room(w, length):
         return
     w.used += length
     memcpy(w.data + w.room - w.used, text, length)
