@@ -1,4 +1,4 @@
-"""`nox -s bench`: runs every gate's module, prints the table and the figures without a gate, fails below an enforced gate.
+"""`nox -s bench`: runs every module of `gates.toml`, prints its figures, fails below an enforced gate.
 
 A figure is the least of many rounds; a ratio is made of two figures of the same run. The calibration loop beside them
 says how quick the machine was while they were taken.
