@@ -64,7 +64,9 @@ class Client:
             self._processor = attach(tracer_provider, self.delivery.queue, threshold)
         self.tracer = self.provider.get_tracer("llm_obs", _VERSION)
         self.recorder = Recorder(self.tracer, options["capture_content"], self.guard)
-        self._instrumentors = Instrumentors(self.recorder, options["instrument"], plugins)
+        self._instrumentors = Instrumentors(
+            self.recorder, options["instrument"], plugins, options["instrument_options"]
+        )
 
     def start(self) -> None:
         """Instruments the libraries that the options name."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llm_obs_core import plugins as plugin_manager
@@ -23,12 +23,20 @@ class Instrumentors:
         recorder: Handed to each.
         names: `auto`, or names of producers.
         plugins: Loaded plugins; None loads the installed ones when there is something to instrument.
+        options: Options of each by name.
     """
 
-    def __init__(self, recorder: Recorder, names: Sequence[str], plugins: plugin_manager.Plugins | None) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        names: Sequence[str],
+        plugins: plugin_manager.Plugins | None,
+        options: Mapping[str, Mapping[str, Any]],
+    ) -> None:
         self._recorder = recorder
         self._names = tuple(names)
         self._plugins = plugins
+        self._options = options
         self._active: dict[str, Any] = {}
 
     def instrument(self) -> None:
@@ -56,7 +64,8 @@ class Instrumentors:
             try:
                 if auto and name not in self._names and importlib.util.find_spec(name) is None:
                     continue  # the library that it instruments is not installed
-                instrumentor = found.get("producer", name).make()
+                where = f"init(instrument_options=).{name}"
+                instrumentor = found.get("producer", name).make(self._options.get(name), where=where)
                 if hasattr(instrumentor, "instrument"):  # a receiver is a producer too, of the collector
                     instrumentor.instrument(self._recorder)
                     self._active[name] = instrumentor

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
@@ -100,6 +101,14 @@ def _names(value: Any) -> tuple[str, ...]:
     return tuple(str(part) for part in value)
 
 
+def _options(value: Any) -> dict[str, dict[str, Any]]:
+    try:
+        found = json.loads(value) if isinstance(value, str) else value
+        return {str(name): dict(options) for name, options in dict(found).items()}
+    except (TypeError, ValueError):
+        raise ValueError('options by instrumentor, such as {"openai": {"providers": {}}}') from None
+
+
 def pairs(value: Any) -> dict[str, Any]:
     """``key=value`` pairs of W3C baggage form, values percent-decoded, or a mapping as it is."""
     if isinstance(value, Mapping):
@@ -176,6 +185,15 @@ OPTIONS: Final[tuple[Option, ...]] = (
         ("LLM_OBS_INSTRUMENT",),
         "Libraries to instrument: `auto` for all that are installed, names, or none.",
         _names,
+    ),
+    Option(
+        "instrument_options",
+        "mapping",
+        {},
+        "",
+        ("LLM_OBS_INSTRUMENT_OPTIONS",),
+        "Options of instrumentors by name; JSON in the environment.",
+        _options,
     ),
     Option(
         "capture_content",

@@ -15,6 +15,8 @@ from llm_obs_sdk.guard import Guard
 
 __all__ = ["Recorder", "StreamClock"]
 
+_CLIENT = api.SpanKind.CLIENT  # an enum's member is found slowly
+
 
 class StreamClock:
     """Times a streamed answer on the monotonic clock."""
@@ -79,9 +81,11 @@ class Recorder:
         first: dict[str, Any] = {semconv.OPERATION_NAME: operation, semconv.PROVIDER_NAME: provider}
         if model:
             first[semconv.REQUEST_MODEL] = model
+            name = f"{operation} {model}"
+        else:
+            name = operation
         first.update(attributes)
-        name = f"{operation} {model}" if model else operation
-        return self.tracer.start_span(name, kind=api.SpanKind.CLIENT, attributes=first)
+        return self.tracer.start_span(name, None, _CLIENT, first)
 
     def content(self, span: api.Span, key: str, value: Any) -> None:
         """Records messages, tool arguments or a document as JSON text, when content is captured at all."""
@@ -116,4 +120,5 @@ class Recorder:
     @staticmethod
     def suppressed() -> bool:
         """Whether somebody above (OpenTelemetry's suppress key) asked for no instrumentation here."""
-        return bool(otel.get_value(otel._SUPPRESS_INSTRUMENTATION_KEY) or otel.get_value("suppress_instrumentation"))
+        current = otel.get_current()
+        return bool(current.get(otel._SUPPRESS_INSTRUMENTATION_KEY) or current.get("suppress_instrumentation"))

@@ -1,0 +1,93 @@
+"""The ways in which a program leaves a stream, and the outcomes that each may be recorded with."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import inspect
+from typing import Any, Final
+
+__all__ = ["EXITS", "leave"]
+
+EXITS: Final[dict[str, frozenset[str]]] = {
+    "read": frozenset({"completed"}),
+    "closed": frozenset({"closed"}),
+    "block left": frozenset({"closed"}),
+    "dropped": frozenset({"abandoned"}),
+    "dropped unread": frozenset({"abandoned"}),
+    "consumer raised": frozenset({"abandoned", "closed"}),
+    "cancelled": frozenset({"cancelled"}),
+}
+
+
+async def leave(exit: str, stream: Any) -> bool:
+    """Leaves a stream, or an awaitable of one, in one way; False when this kind of stream has no such way."""
+    if inspect.isawaitable(stream):
+        stream = await stream
+    if hasattr(stream, "__aiter__"):
+        done = await _leave_async(exit, stream)
+    else:
+        done = exit != "cancelled" and _leave_sync(exit, stream)
+    del stream
+    for _ in range(3):  # what a dropped asynchronous generator leaves to the loop
+        gc.collect()
+        await asyncio.sleep(0)
+    return done
+
+
+def _leave_sync(exit: str, stream: Any) -> bool:
+    if exit == "read":
+        for _ in stream:
+            pass
+    elif exit == "closed":
+        next(iter(stream))
+        stream.close()
+    elif exit == "block left":
+        with stream:
+            next(iter(stream))
+    elif exit == "dropped":
+        next(iter(stream))
+    elif exit == "consumer raised":
+        try:
+            for _ in stream:
+                raise LookupError
+        except LookupError:
+            pass
+    return True
+
+
+async def _leave_async(exit: str, stream: Any) -> bool:
+    if exit == "read":
+        async for _ in stream:
+            pass
+    elif exit == "closed":
+        await anext(aiter(stream))
+        await (stream.close() if hasattr(stream, "close") else stream.aclose())
+    elif exit == "block left":
+        async with stream:
+            await anext(aiter(stream))
+    elif exit == "dropped":
+        await anext(aiter(stream))
+    elif exit == "consumer raised":
+        try:
+            async for _ in stream:
+                raise LookupError
+        except LookupError:
+            pass
+    elif exit == "cancelled":
+        await _cancel(stream)
+    return True
+
+
+async def _cancel(stream: Any) -> None:
+    begun = asyncio.Event()
+
+    async def read() -> None:
+        async for _ in stream:
+            begun.set()
+
+    task = asyncio.ensure_future(read())
+    await begun.wait()
+    await asyncio.sleep(0.01)  # into the wait for the second item
+    task.cancel()
+    await asyncio.wait([task])

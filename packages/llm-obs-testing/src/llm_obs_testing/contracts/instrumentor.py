@@ -1,0 +1,223 @@
+"""`InstrumentorContract`: what every instrumentor owes the application that it is in."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import inspect
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
+from typing import Any
+
+import msgspec
+import pytest
+from llm_obs_core import semconv
+from llm_obs_core.interfaces import Instrumentor
+from opentelemetry import context as otel
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from llm_obs_testing.contracts.exits import EXITS, leave
+from llm_obs_testing.contracts.faults import FAULTS, FaultyRecorder
+
+__all__ = ["Case", "InstrumentorContract"]
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True):
+    """One way of calling the library.
+
+    Attributes:
+        name: For messages.
+        run: Makes the call and returns what the library gave: an object, an awaitable of one, or raises.
+        stream: What it gave is iterated, with `for` or `async for`.
+        stalls: A stream that waits after its first item until it is given up.
+        raises: The call raises this.
+        error: The very exception that is raised, when the case can know it.
+        spans: How many spans the call makes: one, or none when it fails before anything is asked.
+    """
+
+    name: str
+    run: Callable[[], Any]
+    stream: bool = False
+    stalls: bool = False
+    raises: type[BaseException] | None = None
+    error: BaseException | None = None
+    spans: int = 1
+
+
+class InstrumentorContract:
+    """Subclass it, give it a name that begins with `Test`, and say what is tested by the four methods."""
+
+    def make(self) -> Instrumentor:
+        """The instrumentor, not yet at work."""
+        raise NotImplementedError
+
+    def recorder(self, tracer: Any) -> Any:
+        """A recorder of the SDK that captures content: `Recorder(tracer, True, Guard())`."""
+        raise NotImplementedError
+
+    def symbols(self) -> Mapping[str, tuple[Any, str]]:
+        """Symbol, as `wrapped` names it, to the owner and the attribute; the library is imported."""
+        raise NotImplementedError
+
+    def world(self) -> AbstractAsyncContextManager[Sequence[Case]]:
+        """A server, a client and the cases, for one test; entered inside its event loop."""
+        raise NotImplementedError
+
+    def test_wrappers_come_off(self) -> None:
+        """After `uninstrument` every wrapped attribute is the original; both may be called twice."""
+        symbols, instrumentor = self.symbols(), self.make()
+        assert symbols
+        before = {name: vars(owner)[attribute] for name, (owner, attribute) in symbols.items()}
+        instrumentor.uninstrument()
+        for _ in range(2):
+            instrumentor.instrument(self.recorder(_Spans().tracer))
+        during = {name: vars(owner)[attribute] for name, (owner, attribute) in symbols.items()}
+        wrapped = instrumentor.wrapped()
+        for _ in range(2):
+            instrumentor.uninstrument()
+        after = {name: vars(owner)[attribute] for name, (owner, attribute) in symbols.items()}
+        assert [name for name in symbols if not wrapped.get(name)] == []
+        assert [name for name in symbols if during[name] is before[name]] == []
+        assert [name for name in symbols if after[name] is not before[name]] == []
+
+    def test_one_span_a_call(self) -> None:
+        """Every case makes one span, which names operation, provider and model."""
+
+        async def check() -> None:
+            async with self.world() as cases:
+                for case in _finite(cases):
+                    with self._instrumented() as spans:
+                        await _run(case)
+                    needed = {semconv.OPERATION_NAME, semconv.PROVIDER_NAME, semconv.REQUEST_MODEL}
+                    for span in spans.ended(case.name, case.spans):
+                        assert needed <= set(span.attributes or ()), case.name
+
+        asyncio.run(check())
+
+    def test_the_answer_is_the_librarys_own(self) -> None:
+        """Type and items of an answer, or type and arguments of an exception, are those without instrumentation."""
+
+        async def check() -> None:
+            async with self.world() as cases:
+                for case in _finite(cases):
+                    bare = await _run(case)
+                    with self._instrumented():
+                        found = await _run(case)
+                    assert found == bare, case.name
+
+        asyncio.run(check())
+
+    @pytest.mark.parametrize("fault", FAULTS)
+    def test_nothing_raises_into_the_call(self, fault: str) -> None:
+        """A recorder that fails at one step changes no answer and no exception."""
+
+        async def check() -> None:
+            async with self.world() as cases:
+                for case in _finite(cases):
+                    bare = await _run(case)
+                    with self._instrumented(fault):
+                        found = await _run(case)
+                    assert found == bare, case.name
+
+        asyncio.run(check())
+
+    @pytest.mark.parametrize("exit", EXITS)
+    def test_a_stream_ends_once(self, exit: str, caplog: pytest.LogCaptureFixture) -> None:
+        """However a stream is left, its one span ends once and says how."""
+        caplog.set_level(logging.WARNING, "opentelemetry")
+
+        async def check() -> None:
+            async with self.world() as cases:
+                for case in cases:
+                    if not case.stream or case.raises or case.stalls != (exit == "cancelled"):
+                        continue
+                    with self._instrumented() as spans:
+                        if await leave(exit, case.run()):
+                            (span,) = spans.ended(case.name)
+                            outcome = (span.attributes or {})[semconv.STREAM_OUTCOME]
+                            assert outcome in EXITS[exit], (case.name, outcome)
+
+        asyncio.run(check())
+        assert [record.message for record in caplog.records if record.name.startswith("opentelemetry")] == []
+
+    def test_suppression_is_honoured(self) -> None:
+        """With OpenTelemetry's suppress key in the context nothing is recorded."""
+
+        async def check() -> None:
+            async with self.world() as cases:
+                with self._instrumented() as spans:
+                    for key in (otel._SUPPRESS_INSTRUMENTATION_KEY, "suppress_instrumentation"):
+                        token = otel.attach(otel.set_value(key, True))
+                        for case in _finite(cases):
+                            await _run(case)
+                        otel.detach(token)
+                assert spans.exporter.get_finished_spans() == ()
+
+        asyncio.run(check())
+
+    def test_after_uninstrument_nothing_is_recorded(self) -> None:
+        """Also by clients that were made before."""
+
+        async def check() -> None:
+            async with self.world() as cases:
+                with self._instrumented():
+                    for case in _finite(cases):
+                        await _run(case)
+                with self._instrumented() as spans:
+                    pass
+                for case in _finite(cases):
+                    await _run(case)
+                assert spans.exporter.get_finished_spans() == ()
+
+        asyncio.run(check())
+
+    @contextmanager
+    def _instrumented(self, fault: str | None = None) -> Iterator[_Spans]:
+        instrumentor, spans = self.make(), _Spans()
+        recorder = self.recorder(spans.tracer)
+        instrumentor.instrument(recorder if fault is None else FaultyRecorder(recorder, fault))
+        try:
+            yield spans
+        finally:
+            instrumentor.uninstrument()
+
+
+class _Spans:
+    def __init__(self) -> None:
+        self.exporter = InMemorySpanExporter()
+        provider = TracerProvider(shutdown_on_exit=False)
+        provider.add_span_processor(SimpleSpanProcessor(self.exporter))
+        self.tracer = provider.get_tracer("llm_obs")
+
+    def ended(self, name: str, count: int = 1) -> tuple[ReadableSpan, ...]:
+        gc.collect()
+        found = self.exporter.get_finished_spans()
+        assert len(found) == count, (name, [span.name for span in found])
+        return found
+
+
+def _finite(cases: Sequence[Case]) -> list[Case]:
+    return [case for case in cases if not case.stalls]
+
+
+async def _run(case: Case) -> Any:
+    """What can be compared between two runs: types, how many items, an exception's type and text."""
+    try:
+        answer = case.run()
+        if inspect.isawaitable(answer):
+            answer = await answer
+        items: list[Any] = []
+        if case.stream:
+            if hasattr(answer, "__aiter__"):
+                items = [type(item) async for item in answer]
+            else:
+                items = [type(item) for item in answer]
+    except BaseException as error:
+        if case.raises is None or not isinstance(error, case.raises):
+            raise
+        return type(error), str(error), case.error is None or error is case.error
+    assert case.raises is None, f"{case.name} did not raise"
+    return type(answer), items

@@ -1,0 +1,84 @@
+"""One call under way: its span, and the one moment at which it ends.
+
+Nothing here raises: what telemetry cannot do is counted by the recorder's guard, and the call goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from llm_obs_core import semconv
+
+__all__ = ["CANCELLED", "Call", "caught", "quietly"]
+
+CANCELLED: Final = frozenset({"CancelledError", "Cancelled", "KeyboardInterrupt", "GeneratorExit"})
+"""Names of exceptions with which somebody gives a call up (asyncio, trio, the interpreter): no errors of the call."""
+
+
+def quietly(recorder: Any, what: str, function: Callable[..., Any], *args: Any) -> Any:
+    """The function's result; None when it raises, which the recorder's guard counts if it can."""
+    try:
+        return function(*args)
+    except Exception as error:  # telemetry never reaches the user's call
+        caught(recorder, what, error)
+        return None
+
+
+def caught(recorder: Any, what: str, error: Exception) -> None:
+    """Counts what telemetry could not do."""
+    try:
+        recorder.guard.caught(f"openai ({what})", error)
+    except Exception:  # a guard that fails itself: nothing is left to tell
+        return
+
+
+class Call:
+    """A span that ends once.
+
+    Args:
+        recorder: The SDK's recorder.
+        span: The span of the call, recording.
+        capture: Whether content is recorded.
+        endpoint: The `llm_obs_openai.endpoint.Endpoint` that is called.
+    """
+
+    __slots__ = ("__weakref__", "capture", "ended", "endpoint", "recorder", "span")
+
+    def __init__(self, recorder: Any, span: Any, capture: bool, endpoint: Any) -> None:
+        self.recorder = recorder
+        self.span = span
+        self.capture = capture
+        self.endpoint = endpoint
+        self.ended = False
+
+    def end(self, attributes: dict[str, Any] | None = None, *, at_ns: int | None = None) -> None:
+        """Writes the last attributes and ends the span. Later calls do nothing. May raise; see `quietly`."""
+        if self.ended:
+            return
+        self.ended = True
+        try:
+            if attributes:
+                self.span.set_attributes(attributes)
+        finally:
+            self.span.end(at_ns)
+
+    def raised(self, error: BaseException) -> None:
+        """The call ended with an exception, which goes on to the user."""
+        quietly(self.recorder, "error", self._raised, error)
+
+    def _raised(self, error: BaseException) -> None:
+        if self.ended:
+            return
+        try:
+            self.mark(error)
+        finally:
+            self.end()
+
+    def mark(self, error: BaseException) -> None:
+        """Writes what kind of failure it was."""
+        if type(error).__name__ in CANCELLED:
+            self.span.set_attribute(semconv.COMPLETENESS, "aborted")
+            return
+        status = getattr(error, "status_code", None)
+        self.recorder.fail(self.span, error, status=status if isinstance(status, int) else None)

@@ -1,0 +1,18 @@
+"""The options of the instrumentor `openai`."""
+
+from __future__ import annotations
+
+import msgspec
+
+__all__ = ["OpenAIOptions"]
+
+
+class OpenAIOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Options of the instrumentor `openai`.
+
+    Attributes:
+        providers: Host of a base URL (`gateway.example`, or with its port) to `gen_ai.provider.name`, before the
+            built-in table: for gateways and proxies, whose provider nobody else can know.
+    """
+
+    providers: dict[str, str] = {}

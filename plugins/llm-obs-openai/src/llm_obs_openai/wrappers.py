@@ -1,0 +1,179 @@
+"""What runs around a request of the client: begin a span, let the client do its work, look at what it gave."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from llm_obs_core import semconv
+from llm_obs_sdk.attribution import current_attributes
+
+from llm_obs_openai.call import Call, caught, quietly
+from llm_obs_openai.closing import hook
+from llm_obs_openai.endpoint import ENDPOINTS, Endpoint
+from llm_obs_openai.provider import Providers
+from llm_obs_openai.raw import RawCall
+from llm_obs_openai.response import PARTIAL
+from llm_obs_openai.stream import StreamCall, watch
+
+__all__ = ["Beginner", "asynchronous", "synchronous"]
+
+OK: Final = 200
+"""The client returns from these endpoints for no other status."""
+RAW: Final = "http_response"
+"""What a raw answer has, and no other."""
+
+
+class Beginner:
+    """Begins the spans of calls.
+
+    Args:
+        providers: Finds a client's server.
+
+    Attributes:
+        recorder: The SDK's recorder; None when nothing is to be recorded.
+    """
+
+    def __init__(self, providers: Providers) -> None:
+        self._providers = providers
+        self.recorder: Any = None
+
+    def begin(self, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call | None:
+        """The call's span, begun; None when the request is not recorded. Never raises."""
+        recorder = self.recorder
+        if recorder is None:
+            return None
+        span = None
+        try:
+            options = args[1] if len(args) > 1 else kwargs["options"]
+            endpoint = ENDPOINTS.get(options.url)
+            if endpoint is None or recorder.suppressed():
+                return None
+            body = options.json_data
+            if not isinstance(body, Mapping):
+                return None
+            capture = recorder.capture_content
+            server = self._providers.of(client)
+            attributes = endpoint.asked(body)
+            if server.address:
+                attributes[semconv.SERVER_ADDRESS] = server.address
+            if server.port:
+                attributes[semconv.SERVER_PORT] = server.port
+            if (user := body.get("user")) and semconv.USER_ID not in dict(current_attributes()):
+                attributes[semconv.USER_ID] = user
+            span = recorder.start_call(endpoint.operation, server.provider, body.get("model"), attributes)
+            if not span.is_recording():
+                return None
+            call = (StreamCall if kwargs.get("stream") else Call)(recorder, span, capture, endpoint)
+            if capture:
+                quietly(recorder, "question", lambda: span.set_attributes(endpoint.question(body)))
+            return call
+        except Exception as error:  # the call goes on unrecorded
+            caught(recorder, "begin", error)
+            if span is not None:
+                quietly(recorder, "begin", span.end)
+            return None
+
+
+def synchronous(beginner: Beginner) -> Callable[..., Any]:
+    """The wrapper of `SyncAPIClient.request`."""
+
+    def request(original: Any, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        call = beginner.begin(client, args, kwargs)
+        if call is None:
+            return original(*args, **kwargs)
+        try:
+            answer = original(*args, **kwargs)
+        except BaseException as error:
+            _raised(call, error)
+            raise
+        _answered(call, _stream_in(call, answer))
+        return answer
+
+    return request
+
+
+def asynchronous(beginner: Beginner) -> Callable[..., Any]:
+    """The wrapper of `AsyncAPIClient.request`."""
+
+    async def request(original: Any, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        call = beginner.begin(client, args, kwargs)
+        if call is None:
+            return await original(*args, **kwargs)
+        try:
+            answer = await original(*args, **kwargs)
+        except BaseException as error:
+            _raised(call, error)
+            raise
+        found = _stream_in(call, answer)
+        if inspect.isawaitable(found):  # it waits for nothing: a stream is made without reading
+            found = await _awaited(call, found)
+        _answered(call, found)
+        return answer
+
+    return request
+
+
+def _stream_in(call: Call, answer: Any) -> Any:
+    """The stream of a raw answer, which the user will get from `parse` too; any other answer itself."""
+    if isinstance(call, StreamCall) and hasattr(answer, RAW):
+        return quietly(call.recorder, "raw stream", answer.parse)
+    return answer
+
+
+async def _awaited(call: Call, stream: Any) -> Any:
+    try:
+        return await stream
+    except Exception as error:
+        caught(call.recorder, "raw stream", error)
+        return None
+
+
+def _answered(call: Call, answer: Any) -> None:
+    """The client has returned. Never raises."""
+    try:
+        if isinstance(call, StreamCall):
+            watch(answer, call)
+        elif RAW in vars(answer):
+            _read(call, answer.http_response)
+        else:
+            call.end(_last(call.endpoint, call.capture, answer))
+    except Exception as error:
+        caught(call.recorder, "answer", error)
+        quietly(call.recorder, "end", call.end, {semconv.USAGE_BASIS: PARTIAL})
+
+
+def _raised(call: Call, error: BaseException) -> None:
+    """The client has raised. Never raises itself. `parse` raises with the completion that was paid for."""
+    quietly(call.recorder, "answer", _paid_for, call, error)
+    call.raised(error)
+
+
+def _paid_for(call: Call, error: BaseException) -> None:
+    if (completion := getattr(error, "completion", None)) is not None:
+        call.span.set_attributes(_last(call.endpoint, call.capture, completion))
+
+
+def _read(call: Call, response: Any) -> None:
+    """A raw answer: its body is here, or will be when the user has read it."""
+    endpoint, capture = call.endpoint, call.capture
+
+    def attributes(body: bytes | None) -> dict[str, Any]:
+        if body is None:
+            return {semconv.USAGE_BASIS: PARTIAL, semconv.HTTP_RESPONSE_STATUS_CODE: OK}
+        return _last(endpoint, capture, endpoint.read(body))
+
+    later = RawCall(call.recorder, call.span, capture, endpoint, attributes)
+    if "_content" in vars(response):
+        later.done(response.content)
+    else:
+        hook(response, later.closed)
+
+
+def _last(endpoint: Endpoint, capture: bool, answer: Any) -> dict[str, Any]:
+    found = endpoint.answered(answer)
+    found[semconv.HTTP_RESPONSE_STATUS_CODE] = OK
+    if capture:
+        found.update(endpoint.answer(answer))
+    return found
