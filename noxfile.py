@@ -74,11 +74,12 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def typing(session: nox.Session) -> None:
-    """Mypy, strict, distribution by distribution."""
+    """Mypy, strict, distribution by distribution; TypeScript, strict, of the page."""
     sync(session)
     for folder in DISTRIBUTIONS:
         if (ROOT / folder / "src").is_dir():
             session.run("mypy", "--strict", f"{folder}/src")
+    session.run("python", "packages/llm-obs-ui/tools/web.py", "check")
 
 
 @nox.session

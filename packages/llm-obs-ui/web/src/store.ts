@@ -29,3 +29,27 @@ export function createStore<T>(initial: T): Store<T> {
     },
   };
 }
+
+/** A yes or no that outlasts the page, where the browser keeps such things. */
+export function createKept(name: string): Store<boolean> {
+  const read = () => {
+    try {
+      return localStorage.getItem(name) === "yes";
+    } catch {
+      return false;
+    }
+  };
+  const store = createStore(read());
+  return {
+    ...store,
+    set(value) {
+      try {
+        if (value) localStorage.setItem(name, "yes");
+        else localStorage.removeItem(name);
+      } catch {
+        // Storage is off: it lasts until the page is left.
+      }
+      store.set(value);
+    },
+  };
+}

@@ -1,7 +1,7 @@
 /** Asks the query API; every failure comes back as one error that a person can read. */
 
 import { parseExact } from "../logic/json.ts";
-import { createStore } from "../store.ts";
+import { createKept, createStore } from "../store.ts";
 
 export class ApiError extends Error {
   readonly status: number;
@@ -17,6 +17,8 @@ export class ApiError extends Error {
 export const signInNeeded = createStore(false);
 /** Counts up at each sign-in, so that views ask again. */
 export const signIns = createStore(0);
+/** Whether somebody signed in here and can sign out; the cookie itself cannot be seen. */
+export const session = createKept("llm-obs.session");
 /** Requests under way. */
 export const underWay = createStore(0);
 
@@ -33,8 +35,9 @@ export async function ask<T>(
 ): Promise<T> {
   underWay.set(underWay.get() + 1);
   try {
-    const { status, text } = await post("/graphql", { query, variables }, options.signal);
+    const { status, text } = await post("/graphql", JSON.stringify({ query, variables }), options.signal);
     if (status === 401) {
+      session.set(false);
       signInNeeded.set(true);
       throw new ApiError("Sign in to see this.", status);
     }
@@ -59,13 +62,12 @@ function read<T>(text: string, status: number, exact: boolean): Answer<T> {
   throw new ApiError(`The API answered ${status}${start ? `: ${start}` : " and nothing else"}`, status);
 }
 
-async function post(path: string, body: unknown, signal?: AbortSignal): Promise<{ status: number; text: string }> {
+async function post(path: string, body: string, signal?: AbortSignal): Promise<{ status: number; text: string }> {
   try {
     const response = await fetch(path, {
       method: "POST",
       headers: { "content-type": "application/json", accept: "application/json" },
-      body: JSON.stringify(body),
-      credentials: "same-origin",
+      body,
       ...(signal ? { signal } : {}),
     });
     return { status: response.status, text: await response.text() };
@@ -75,19 +77,23 @@ async function post(path: string, body: unknown, signal?: AbortSignal): Promise<
   }
 }
 
+const REFUSED: Record<number, string> = {
+  401: "The server does not know this key.",
+  403: "This key may not read: it needs the scope read.",
+};
+
 /** Gives the key to the server, which answers with a cookie that scripts cannot read. */
 export async function signIn(key: string): Promise<void> {
-  const { status, text } = await post("/login", { key });
-  if (status >= 400) {
-    let said = "";
-    try {
-      const answer = JSON.parse(text) as { error?: string; errors?: { message?: string }[] };
-      said = answer.error ?? answer.errors?.[0]?.message ?? "";
-    } catch {
-      // The status says enough.
-    }
-    throw new ApiError(said || (status === 401 || status === 403 ? "The server does not know this key." : `The server answered ${status}.`), status);
-  }
+  const { status } = await post("/login", JSON.stringify({ key }));
+  if (status >= 400) throw new ApiError(REFUSED[status] ?? `The server answered ${status}.`, status);
+  session.set(true);
   signInNeeded.set(false);
   signIns.set(signIns.get() + 1);
+}
+
+export async function signOut(): Promise<void> {
+  const { status } = await post("/logout", "");
+  if (status >= 400) throw new ApiError(`The server answered ${status}.`, status);
+  session.set(false);
+  signInNeeded.set(true);
 }

@@ -12,30 +12,28 @@ export interface SeriesAnswer {
   now: Aggregate;
   before: { rows: Aggregate["rows"] };
   series: { rows: Aggregate["rows"] };
-  byModel: { rows: Aggregate["rows"] };
 }
 
 export const SERIES = `query Series($before: Int64!, $start: Int64!, $end: Int64!, $step: Int64!, $filter: MeasureFilter) {
   now: aggregate(startNs: $start, endNs: $end, filter: $filter) { rows { ${FIGURES} } ${COVERAGE} }
   before: aggregate(startNs: $before, endNs: $start, filter: $filter) { rows { ${FIGURES} } }
   series: aggregate(startNs: $start, endNs: $end, intervalNs: $step, filter: $filter) { rows { ${FIGURES} } }
-  byModel: aggregate(groupBy: [MODEL], startNs: $start, endNs: $end, intervalNs: $step, filter: $filter) {
+}`;
+
+export interface GroupsAnswer {
+  groups: { rows: Aggregate["rows"] };
+}
+
+/** Cost a model and bucket. */
+export const COSTS = `query Costs($start: Int64!, $end: Int64!, $step: Int64!, $filter: MeasureFilter) {
+  groups: aggregate(groupBy: [MODEL], startNs: $start, endNs: $end, intervalNs: $step, filter: $filter) {
     rows { bucketNs keys costNanoUsd }
   }
 }`;
 
-export interface TablesAnswer {
-  models: { rows: Aggregate["rows"] };
-  users: { rows: Aggregate["rows"] };
-  applications: { rows: Aggregate["rows"] };
-  errors: { rows: Aggregate["rows"] };
-}
-
-export const TABLES = `query Tables($start: Int64!, $end: Int64!, $filter: MeasureFilter) {
-  models: aggregate(groupBy: [PROVIDER, MODEL], startNs: $start, endNs: $end, filter: $filter) { rows { ${FIGURES} } }
-  users: aggregate(groupBy: [USER_ID], startNs: $start, endNs: $end, filter: $filter) { rows { ${FIGURES} } }
-  applications: aggregate(groupBy: [APPLICATION], startNs: $start, endNs: $end, filter: $filter) { rows { ${FIGURES} } }
-  errors: aggregate(groupBy: [ERROR_TYPE], startNs: $start, endNs: $end, filter: $filter) { rows { keys errors requests } }
+/** A row a group. Each table asks for itself: one with too many groups takes no other with it. */
+export const GROUPS = `query Groups($by: [MeasureKey!]!, $start: Int64!, $end: Int64!, $filter: MeasureFilter) {
+  groups: aggregate(groupBy: $by, startNs: $start, endNs: $end, filter: $filter) { rows { ${FIGURES} } }
 }`;
 
 export interface TracesAnswer {

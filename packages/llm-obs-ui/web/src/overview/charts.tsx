@@ -1,23 +1,21 @@
 /** The charts of the overview. Dragging over one chooses its time. */
 
 import { useMemo } from "preact/hooks";
-import type { SeriesAnswer } from "../api/documents.ts";
 import type { AggregateRow } from "../api/types.ts";
 import { count, duration, money } from "../logic/format.ts";
 import { num } from "../logic/int64.ts";
-import type { TimeWindow } from "../logic/window.ts";
 import { Chart } from "../parts/chart.tsx";
-import { countLayers, lineLayers, modelLayers, tokenLayers, total } from "./data.ts";
+import { countLayers, lineLayers, modelLayers, tokenLayers, total, type OverviewAnswer } from "./data.ts";
 
 interface Props {
-  answer: SeriesAnswer;
-  window: TimeWindow;
+  answer: OverviewAnswer;
   onZoom: (fromMs: number, toMs: number) => void;
 }
 
-export function Charts({ answer, window, onZoom }: Props) {
-  const rows = answer.series.rows;
-  const all = total(answer.now.rows);
+export function Charts({ answer, onZoom }: Props) {
+  const { window } = answer;
+  const rows = answer.series.series.rows;
+  const all = total(answer.series.now.rows);
   const layers = useMemo(
     () => ({
       requests: countLayers(rows, window, [
@@ -27,7 +25,7 @@ export function Charts({ answer, window, onZoom }: Props) {
       latency: lineLayers(rows, window, quantiles((row) => row.duration)),
       ttft: lineLayers(rows, window, quantiles((row) => row.ttft)),
       tokens: tokenLayers(rows, window),
-      cost: modelLayers(answer.byModel.rows, window),
+      cost: modelLayers(answer.costs.rows ?? [], window),
       speed: lineLayers(rows, window, [["tokens a second", "--s2", (row) => row.tokensPerSecond]]),
     }),
     [answer],
@@ -40,7 +38,7 @@ export function Charts({ answer, window, onZoom }: Props) {
       <Chart {...shared} title="Latency" kind="lines" layers={layers.latency} format={duration} summary={sum((row) => `P50 ${duration(row.duration?.p50)}, P99 ${duration(row.duration?.p99)}`)} />
       <Chart {...shared} title="Time to first token" kind="lines" layers={layers.ttft} format={duration} summary={sum((row) => `P50 ${duration(row.ttft?.p50)}`)} />
       <Chart {...shared} title="Tokens" kind="stack" layers={layers.tokens} format={count} summary={sum((row) => `${count(row.inputTokens)} in, ${count(row.outputTokens)} out`)} />
-      <Chart {...shared} title="Cost by model" kind="stack" layers={layers.cost} format={money} summary={sum((row) => money(row.costNanoUsd))} />
+      <Chart {...shared} title="Cost by model" kind="stack" layers={layers.cost} format={money} summary={answer.costs.error?.message ?? sum((row) => money(row.costNanoUsd))} />
       <Chart {...shared} title="Output speed" kind="lines" layers={layers.speed} format={count} summary={sum((row) => `${count(Math.round(row.tokensPerSecond ?? 0))} tokens a second`)} />
     </div>
   );

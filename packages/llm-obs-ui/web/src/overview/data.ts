@@ -1,6 +1,7 @@
 /** What the overview asks, and how the answers become figures, layers and rows. */
 
-import type { SeriesAnswer } from "../api/documents.ts";
+import { ApiError, ask } from "../api/client.ts";
+import { COSTS, GROUPS, SERIES, type GroupsAnswer, type SeriesAnswer } from "../api/documents.ts";
 import type { AggregateRow } from "../api/types.ts";
 import { measureFilter, type Filters } from "../logic/filters.ts";
 import { nanos } from "../logic/int64.ts";
@@ -8,14 +9,40 @@ import { largest, onGrid, sumByBucket } from "../logic/series.ts";
 import { windowBefore, type TimeWindow } from "../logic/window.ts";
 import type { Layer } from "../parts/plot.ts";
 
-export function variablesFor(window: TimeWindow, filters: Filters): Record<string, unknown> {
-  return {
-    before: nanos(windowBefore(window).startMs),
-    start: nanos(window.startMs),
-    end: nanos(window.endMs),
-    step: nanos(window.stepMs),
-    filter: measureFilter(filters),
+/** Rows, or why there are none. */
+export type Part = { rows: AggregateRow[]; error?: undefined } | { rows?: undefined; error: ApiError };
+
+export interface OverviewAnswer {
+  window: TimeWindow;
+  series: SeriesAnswer;
+  costs: Part;
+  models: Part;
+  users: Part;
+  applications: Part;
+  errors: Part;
+}
+
+/** Everything at once. Without the series there is no overview; what else fails is told in its own place. */
+export async function loadOverview(window: TimeWindow, filters: Filters, signal: AbortSignal): Promise<OverviewAnswer> {
+  const shared = { start: nanos(window.startMs), end: nanos(window.endMs), filter: measureFilter(filters) };
+  const step = nanos(window.stepMs);
+  const part = async (query: string, variables: Record<string, unknown>): Promise<Part> => {
+    try {
+      return { rows: (await ask<GroupsAnswer>(query, { ...shared, ...variables }, { signal })).groups.rows };
+    } catch (error) {
+      if (error instanceof ApiError) return { error };
+      throw error;
+    }
   };
+  const [series, costs, models, users, applications, errors] = await Promise.all([
+    ask<SeriesAnswer>(SERIES, { ...shared, step, before: nanos(windowBefore(window).startMs) }, { signal }),
+    part(COSTS, { step }),
+    part(GROUPS, { by: ["PROVIDER", "MODEL"] }),
+    part(GROUPS, { by: ["USER_ID"] }),
+    part(GROUPS, { by: ["APPLICATION"] }),
+    part(GROUPS, { by: ["ERROR_TYPE"] }),
+  ]);
+  return { window, series, costs, models, users, applications, errors };
 }
 
 /** The only row of a sum over everything; undefined when no call was made. */
@@ -54,7 +81,7 @@ export function tokenLayers(rows: readonly AggregateRow[], window: TimeWindow): 
 export const MODEL_COLOURS = ["--s1", "--s3", "--s2", "--s4", "--s5", "--s7"] as const;
 const OTHERS = "others";
 
-export function modelLayers(rows: SeriesAnswer["byModel"]["rows"], window: TimeWindow): Layer[] {
+export function modelLayers(rows: readonly AggregateRow[], window: TimeWindow): Layer[] {
   const cost = (row: AggregateRow) => Number(row.costNanoUsd);
   const groups = largest(rows, (row) => keyText(row.keys["model"]), cost, MODEL_COLOURS.length, OTHERS);
   const priced = groups.filter((group) => group.rows.some((row) => cost(row) > 0));

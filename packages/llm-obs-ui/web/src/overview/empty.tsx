@@ -4,6 +4,8 @@ import { useLoad } from "../api/load.ts";
 import { ask } from "../api/client.ts";
 import { TRACES, type TracesAnswer } from "../api/documents.ts";
 import { withoutFilters, readFilters } from "../logic/filters.ts";
+import { clock } from "../logic/clock.ts";
+import { millis } from "../logic/int64.ts";
 import { RANGES, writeChoice } from "../logic/window.ts";
 import { address } from "../logic/place.ts";
 import { Copy } from "../parts/copy.tsx";
@@ -30,8 +32,11 @@ export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf`;
 export function Empty({ params }: { params: URLSearchParams }) {
   const any = useLoad("any", (signal) => ask<TracesAnswer>(TRACES, { filter: {}, first: 1 }, { signal }), 5000);
   if (!any.data) return null;
-  if (any.data.traces.nodes.length) {
+  const newest = any.data.traces.nodes[0];
+  if (newest) {
     const filtered = readFilters(params).size > 0;
+    const at = millis(newest.startNs);
+    const around = writeChoice(params, { fromMs: at - 1_800_000, toMs: at + 600_000 });
     return (
       <Nothing title="No calls in this time.">
         <p>
@@ -41,6 +46,9 @@ export function Empty({ params }: { params: URLSearchParams }) {
             </>
           )}
           <a href={address("/", writeChoice(params, { range: RANGES[3]! }))}>Last 24 hours</a> · <a href={address("/", writeChoice(params, { range: RANGES[5]! }))}>Last 30 days</a>
+        </p>
+        <p class="hint">
+          The newest trace is of <a href={address("/", around)}>{clock(at, Date.now()).slice(0, -4)}</a>.
         </p>
       </Nothing>
     );

@@ -1,23 +1,19 @@
 /** `/`: how the calls of the chosen time went. */
 
 import { useMemo } from "preact/hooks";
-import { ask } from "../api/client.ts";
-import { SERIES, TABLES, type SeriesAnswer, type TablesAnswer } from "../api/documents.ts";
 import { useLoad } from "../api/load.ts";
 import { measureFilter, readFilters } from "../logic/filters.ts";
-import { readChoice, timeWindow, writeChoice, type TimeWindow } from "../logic/window.ts";
+import { readChoice, timeWindow, writeChoice } from "../logic/window.ts";
 import { setParams } from "../navigation.ts";
 import { CoverageLine } from "../parts/coverage.tsx";
 import { FilterBar } from "../parts/filterbar.tsx";
 import { Failure } from "../parts/notice.tsx";
 import { refreshMs, TimePicker } from "../parts/timepicker.tsx";
 import { Charts } from "./charts.tsx";
-import { modelLayers, total, variablesFor } from "./data.ts";
+import { loadOverview, modelLayers, total } from "./data.ts";
 import { Empty } from "./empty.tsx";
 import { Headline } from "./headline.tsx";
 import { Tables } from "./tables.tsx";
-
-type Answer = SeriesAnswer & TablesAnswer & { window: TimeWindow };
 
 export function Overview({ params }: { params: URLSearchParams }) {
   const choice = readChoice(params);
@@ -25,24 +21,15 @@ export function Overview({ params }: { params: URLSearchParams }) {
   const key = JSON.stringify([choice, measureFilter(filters)]);
   const { data, error, loading, again } = useLoad(
     key,
-    async (signal): Promise<Answer> => {
-      const window = timeWindow(choice, Date.now());
-      const variables = variablesFor(window, filters);
-      const { start, end, filter } = variables;
-      const [series, tables] = await Promise.all([
-        ask<SeriesAnswer>(SERIES, variables, { signal }),
-        ask<TablesAnswer>(TABLES, { start, end, filter }, { signal }),
-      ]);
-      return { ...series, ...tables, window };
-    },
+    (signal) => loadOverview(timeWindow(choice, Date.now()), filters, signal),
     refreshMs(params),
   );
   const shown = data?.window ?? timeWindow(choice, Date.now());
   const swatches = useMemo(
-    () => new Map((data ? modelLayers(data.byModel.rows, data.window) : []).map((layer) => [layer.label, layer.colour])),
+    () => new Map((data ? modelLayers(data.costs.rows ?? [], data.window) : []).map((layer) => [layer.label, layer.colour])),
     [data],
   );
-  const now = data && total(data.now.rows);
+  const now = data && total(data.series.now.rows);
   return (
     <>
       <h1 class="visually-hidden">Overview</h1>
@@ -54,12 +41,12 @@ export function Overview({ params }: { params: URLSearchParams }) {
       {data && !now && !error && <Empty params={params} />}
       {(!data || now) && !(error && !data) && (
         <div class="overview" aria-busy={loading && !data}>
-          <Headline now={now} before={data && total(data.before.rows)} window={shown} />
+          <Headline now={now} before={data && total(data.series.before.rows)} window={shown} />
           {data ? (
             <>
-              <Charts answer={data} window={data.window} onZoom={(fromMs, toMs) => setParams(writeChoice(params, { fromMs, toMs }))} />
+              <Charts answer={data} onZoom={(fromMs, toMs) => setParams(writeChoice(params, { fromMs, toMs }))} />
               <Tables answer={data} params={params} swatches={swatches} />
-              <CoverageLine coverage={data.now.coverage} exact="Exact: every call counts, sampled or not." />
+              <CoverageLine coverage={data.series.now.coverage} exact="Exact: every call counts, sampled or not." />
             </>
           ) : (
             <div class="charts">

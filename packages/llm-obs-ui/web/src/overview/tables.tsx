@@ -1,13 +1,12 @@
 /** Who and what it was: a row a model, user, application, error. A row's name filters the page by it. */
 
 import { useState } from "preact/hooks";
-import type { TablesAnswer } from "../api/documents.ts";
 import type { AggregateRow } from "../api/types.ts";
 import { withFilter } from "../logic/filters.ts";
 import { count, duration, exact, exactMoney, money, percent } from "../logic/format.ts";
 import { num } from "../logic/int64.ts";
 import { address } from "../logic/place.ts";
-import { keyText } from "./data.ts";
+import { keyText, type OverviewAnswer, type Part } from "./data.ts";
 
 interface Column {
   head: string;
@@ -36,14 +35,14 @@ const FAILED: Column = { head: "Failed", value: (row) => num(row.errors), show: 
 
 const PEOPLE = [REQUESTS, ERRORS, P95, COST];
 
-export function Tables({ answer, params, swatches }: { answer: TablesAnswer; params: URLSearchParams; swatches: ReadonlyMap<string, string> }) {
-  const failed = answer.errors.rows.filter((row) => num(row.errors) > 0);
+export function Tables({ answer, params, swatches }: { answer: OverviewAnswer; params: URLSearchParams; swatches: ReadonlyMap<string, string> }) {
+  const failed = answer.errors.rows ? { rows: answer.errors.rows.filter((row) => num(row.errors) > 0) } : answer.errors;
   return (
     <div class="tables">
-      <Breakdown title="Models" word="model" field="model" rows={answer.models.rows} columns={[REQUESTS, ERRORS, P50, P95, TTFT, SPEED, TOKENS, COST]} bar={COST} params={params} swatches={swatches} />
-      <Breakdown title="Errors" word="error_type" field="errorType" rows={failed} columns={[FAILED]} bar={FAILED} params={params} none="Nothing failed in this time." />
-      <Breakdown title="Users" word="user" field="userId" rows={answer.users.rows} columns={PEOPLE} bar={COST} params={params} />
-      <Breakdown title="Applications" word="application" field="application" rows={answer.applications.rows} columns={PEOPLE} bar={COST} params={params} />
+      <Breakdown title="Models" word="model" field="model" part={answer.models} columns={[REQUESTS, ERRORS, P50, P95, TTFT, SPEED, TOKENS, COST]} bar={COST} params={params} swatches={swatches} />
+      <Breakdown title="Errors" word="error_type" field="errorType" part={failed} columns={[FAILED]} bar={FAILED} params={params} none="Nothing failed in this time." />
+      <Breakdown title="Users" word="user" field="userId" part={answer.users} columns={PEOPLE} bar={COST} params={params} />
+      <Breakdown title="Applications" word="application" field="application" part={answer.applications} columns={PEOPLE} bar={COST} params={params} />
     </div>
   );
 }
@@ -52,7 +51,7 @@ interface Props {
   title: string;
   word: string;
   field: string;
-  rows: readonly AggregateRow[];
+  part: Part;
   columns: readonly Column[];
   /** The column that rows are first sorted by, drawn as a bar. */
   bar: Column;
@@ -63,16 +62,19 @@ interface Props {
 
 const FEW = 8;
 
-function Breakdown({ title, word, field, rows, columns, bar, params, swatches, none = "No calls in this time." }: Props) {
+function Breakdown({ title, word, field, part, columns, bar, params, swatches, none = "No calls in this time." }: Props) {
   const [by, setBy] = useState(bar);
   const [all, setAll] = useState(false);
+  const rows = part.rows ?? [];
   const sorted = [...rows].sort((a, b) => by.value(b) - by.value(a) || REQUESTS.value(b) - REQUESTS.value(a));
   const shown = all ? sorted : sorted.slice(0, FEW);
   const most = Math.max(...rows.map(by.value), 0);
   return (
     <section class={`card breakdown breakdown-${word}`} aria-labelledby={`by-${word}`}>
       <h2 id={`by-${word}`}>{title}</h2>
-      {!rows.length ? (
+      {part.error ? (
+        <p class="table-empty said">{part.error.message}</p>
+      ) : !rows.length ? (
         <p class="table-empty">{none}</p>
       ) : (
         <table>

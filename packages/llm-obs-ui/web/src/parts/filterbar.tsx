@@ -1,6 +1,6 @@
 /** Conditions as chips, and one box to type more: `model:gpt-4o`, `min_duration:2s`, or a part of a name. */
 
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useId, useRef, useState } from "preact/hooks";
 import { useKeys } from "../keys.ts";
 import { applies, filterKey, parseTyped, readFilters, withFilter, withoutFilters } from "../logic/filters.ts";
 import { setParams } from "../navigation.ts";
@@ -23,7 +23,6 @@ export function FilterBar({ view, params, startMs }: Props) {
   const offered = open ? suggestionsFor(typed, view, values) : [];
   const filters = readFilters(params);
   useKeys({ "/": () => box.current?.focus() });
-  useEffect(() => setActive(-1), [typed]);
 
   const set = (word: string, text: string) => {
     setParams(withFilter(params, word, text));
@@ -33,6 +32,7 @@ export function FilterBar({ view, params, startMs }: Props) {
   const take = (suggestion: Suggestion | undefined) => {
     if (suggestion?.set) set(suggestion.set.word, suggestion.set.text);
     else if (suggestion?.fill) setTyped(suggestion.fill);
+    setActive(-1);
     box.current?.focus();
   };
   const enter = () => {
@@ -87,6 +87,7 @@ export function FilterBar({ view, params, startMs }: Props) {
           value={typed}
           onInput={(event) => {
             setTyped(event.currentTarget.value);
+            setActive(-1);
             setOpen(true);
           }}
           onFocus={() => setOpen(true)}

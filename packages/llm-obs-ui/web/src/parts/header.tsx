@@ -1,6 +1,6 @@
 /** The bar above every view. */
 
-import { underWay } from "../api/client.ts";
+import { session, signOut, underWay } from "../api/client.ts";
 import { address, carried, type Place } from "../logic/place.ts";
 import { setTheme, theme, type Theme } from "../theme.ts";
 import { helpOpen } from "./help.tsx";
@@ -18,6 +18,7 @@ export function Header({ place }: { place: Place }) {
   );
   const name = place.view.name;
   const chosen = theme.use();
+  const signedIn = session.use();
   const busy = underWay.use() > 0;
   return (
     <header class="top">
@@ -36,6 +37,11 @@ export function Header({ place }: { place: Place }) {
         {link("/traces", "Traces", name === "traces" || name === "trace")}
       </nav>
       <div class="top-end">
+        {signedIn && (
+          <button type="button" class="button quiet small" onClick={() => void signOut().catch(() => location.reload())}>
+            Sign out
+          </button>
+        )}
         <button type="button" class="icon-button" onClick={() => setTheme(NEXT[chosen])} title={`Colours: ${chosen}`} aria-label={`Colours: ${chosen}. Change`}>
           <Icon name={ICON[chosen]} />
         </button>

@@ -25,6 +25,7 @@ export function Login() {
       <form onSubmit={submit}>
         <h1>Sign in</h1>
         <p>This server asks for a key, as its configuration or whoever runs it can tell.</p>
+        <input type="text" name="username" autocomplete="username" value="llm-obs" readOnly hidden />
         <label for="key">Key</label>
         <input ref={field} id="key" name="key" type="password" autocomplete="current-password" required aria-invalid={error !== ""} aria-describedby="login-error" />
         <p id="login-error" class="said" role="alert">

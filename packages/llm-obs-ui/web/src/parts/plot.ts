@@ -49,7 +49,7 @@ export function plotOptions(spec: PlotSpec, width: number, current: () => PlotSp
   return {
     width,
     height: PLOT_HEIGHT,
-    padding: [8, 6, 0, 0],
+    padding: [8, 18, 0, 0],
     legend: { show: false },
     cursor: {
       y: false,
@@ -63,7 +63,7 @@ export function plotOptions(spec: PlotSpec, width: number, current: () => PlotSp
       y: { range: (_plot, _least, most) => [0, most > 0 ? most * 1.06 : 1] },
     },
     axes: [
-      { ...axis, grid: { show: false }, space: 64, size: 19, gap: 3, values: (_plot, splits) => axisLabels(splits.map((split) => split * 1000)) },
+      { ...axis, grid: { show: false }, space: 64, size: 21, gap: 6, values: (_plot, splits) => axisLabels(splits.map((split) => split * 1000)) },
       { ...axis, size: 54, gap: 6, space: 34, values: (_plot, splits) => splits.map((split) => trimmed(current().format(split))) },
     ],
     series: [

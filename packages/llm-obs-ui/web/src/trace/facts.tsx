@@ -10,7 +10,9 @@ import type { TreeNode } from "../logic/tree.ts";
 type Fact = [label: string, value: ComponentChildren];
 
 export function Facts({ node, details }: { node: TreeNode<Span>; details: SpanDetails | undefined }) {
-  const facts = [...timing(node), ...call(node.span, details), ...who(node.span, details)].filter(([, value]) => value !== null && value !== undefined && value !== "");
+  // What comes later stands later: nothing moves when it comes.
+  const all = [...timing(node), ...what(node.span), ...(details ? more(details) : [])];
+  const facts = all.filter(([, value]) => value !== null && value !== undefined && value !== "");
   return (
     <dl class="facts">
       {facts.map(([label, value]) => (
@@ -36,34 +38,40 @@ function timing(node: TreeNode<Span>): Fact[] {
   ];
 }
 
-function call(span: Span, details: SpanDetails | undefined): Fact[] {
+function what(span: Span): Fact[] {
   const { requestModel: asked, responseModel: answered } = span;
-  const model = asked && answered && asked !== answered ? `${asked} → ${answered}` : (answered ?? asked);
   return [
-    ["Model", model],
-    ["Provider", details?.provider],
+    ["Model", asked && answered && asked !== answered ? `${asked} → ${answered}` : (answered ?? asked)],
     ["Operation", span.operation],
-    ["Finish reason", details?.finishReason],
-    ["Completeness", details?.completeness],
-    ["HTTP status", details?.httpStatus],
-    ["Stream", details?.stream === null || details?.stream === undefined ? null : details.stream ? "yes" : "no"],
     ["Agent", span.agent],
     ["Tool", span.tool],
-    ["Prompt", details?.promptName ? `${details.promptName}${details.promptVersion ? ` · ${details.promptVersion}` : ""}` : null],
-    ["Response id", details?.responseId && <span class="mono">{details.responseId}</span>],
+    ["Service", linked("service", span.service)],
+    ["Kind", span.kind.toLowerCase()],
   ];
 }
 
-function who(span: Span, details: SpanDetails | undefined): Fact[] {
-  const linked = (word: string, value: string | null | undefined) =>
-    value ? <a href={`/traces?${new URLSearchParams({ [word]: value, range: "30d" }).toString()}`} title={`Traces with ${word} ${value}`}>{value}</a> : null;
+function more(details: SpanDetails): Fact[] {
   return [
-    ["User", linked("user", details?.userId)],
-    ["Session", linked("session", details?.sessionId)],
-    ["Application", linked("application", details?.application)],
-    ["Service", linked("service", span.service)],
-    ["Environment", linked("environment", details?.environment)],
-    ["Kind", span.kind.toLowerCase()],
-    ["Scope", details?.scopeName],
+    ["Provider", details.provider],
+    ["Finish reason", details.finishReason],
+    ["Completeness", details.completeness],
+    ["HTTP status", details.httpStatus],
+    ["Stream", details.stream === null ? null : details.stream ? "yes" : "no"],
+    ["User", linked("user", details.userId)],
+    ["Session", linked("session", details.sessionId)],
+    ["Application", linked("application", details.application)],
+    ["Environment", linked("environment", details.environment)],
+    ["Prompt", details.promptName && `${details.promptName}${details.promptVersion ? ` · ${details.promptVersion}` : ""}`],
+    ["Response id", details.responseId && <span class="mono">{details.responseId}</span>],
+    ["Scope", details.scopeName],
   ];
+}
+
+function linked(word: string, value: string | null): ComponentChildren {
+  if (!value) return null;
+  return (
+    <a href={`/traces?${new URLSearchParams({ [word]: value, range: "30d" }).toString()}`} title={`Traces with ${word} ${value}`}>
+      {value}
+    </a>
+  );
 }

@@ -28,21 +28,12 @@ export const SpanRow = memo(function SpanRow({ node, id, top, from, to, selected
   const kind = kindOf(span);
   const branch = node.size > 1;
   const model = span.responseModel ?? span.requestModel;
-  const label = [
-    span.name,
-    KIND_LABEL[kind],
-    duration(node.durationNs),
-    node.error && "failed",
-    collapsed && node.errorsBelow > 0 && `${node.errorsBelow} failed below`,
-    node.orphan && "its parent was not received",
-  ];
   return (
     <div
       id={id}
       role="treeitem"
       class={`span-row${selected ? " selected" : ""}${node.error ? " failed" : ""}`}
       style={{ transform: `translateY(${top}px)` }}
-      aria-label={label.filter(Boolean).join(", ")}
       aria-level={node.level}
       aria-posinset={node.place}
       aria-setsize={node.siblings}
@@ -71,9 +62,13 @@ export const SpanRow = memo(function SpanRow({ node, id, top, from, to, selected
         <span class="name" title={span.name}>
           {span.name || "(no name)"}
         </span>
-        {model && !span.name.includes(model) && <span class="row-aside">{model}</span>}
+        <span class="visually-hidden">
+          , {KIND_LABEL[kind]}
+          {node.error && ", failed"},
+        </span>
+        {model && !span.name.includes(span.requestModel ?? model) && <span class="row-aside">{model}</span>}
         {collapsed && <span class="badge">{exact(node.size - 1)}</span>}
-        {collapsed && node.errorsBelow > 0 && <span class="badge bad">{exact(node.errorsBelow)} failed</span>}
+        {collapsed && node.errorsBelow > 0 && <span class="badge bad">{exact(node.errorsBelow)} failed below</span>}
         {node.orphan && (
           <span class="badge" title="The span that this one names as its parent was not received">
             no parent

@@ -38,7 +38,7 @@ export function Summary({ summary, params }: { summary: TraceSummary; params: UR
         <Fact
           label="Cost"
           title={summary.costNanoUsd === null ? "No price is known" : exactMoney(summary.costNanoUsd)}
-          value={`${money(summary.costNanoUsd)}${summary.unpricedCalls ? ` + ${exact(summary.unpricedCalls)} unpriced` : ""}`}
+          value={priced(summary)}
         />
         {summary.service && <Fact label="Service" value={summary.service} />}
         {summary.userId && <Fact label="User" value={summary.userId} link={`/traces?${new URLSearchParams({ user: summary.userId, range: "30d" })}`} />}
@@ -46,6 +46,11 @@ export function Summary({ summary, params }: { summary: TraceSummary; params: UR
       </dl>
     </header>
   );
+}
+
+function priced({ costNanoUsd, unpricedCalls }: TraceSummary): string {
+  if (costNanoUsd === null) return unpricedCalls ? "unpriced" : "–";
+  return `${money(costNanoUsd)}${unpricedCalls ? ` + ${exact(unpricedCalls)} unpriced` : ""}`;
 }
 
 function Fact({ label, value, title, bad, link }: { label: string; value: string; title?: string; bad?: boolean; link?: string }) {

@@ -38,7 +38,7 @@ export function TraceView({ id, params }: { id: string; params: URLSearchParams 
     Escape: () => go("/traces", carried(params)),
   });
   if (error && !trace) return <Failure error={error} again={again} what="The trace" />;
-  if (!data) return <div class="trace-skeleton card" aria-busy={loading} />;
+  if (!data) return <div key="skeleton" class="trace-skeleton card" aria-busy={loading} />;
   if (!trace || !tree) {
     return (
       <Nothing title="There is no such trace here.">

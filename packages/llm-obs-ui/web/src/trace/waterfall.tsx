@@ -50,6 +50,12 @@ export function Waterfall({ tree, selected, onSelect, onEnter }: Props) {
     else if (top + ROW > element.scrollTop + element.clientHeight) element.scrollTop = top + ROW - element.clientHeight;
   }, [at, selected]);
 
+  // What was selected and is hidden now: what hides it is selected instead.
+  useEffect(() => {
+    const above = tree.nodes[shown[at] ?? 0];
+    if (above && shown[at] !== place) onSelect(above.span.id);
+  }, [shown]);
+
   const select = (next: number) => {
     const found = tree.nodes[next];
     if (!found) return;
@@ -101,8 +107,10 @@ export function Waterfall({ tree, selected, onSelect, onEnter }: Props) {
     move();
   };
 
-  const first = Math.max(0, Math.floor(scroll.top / ROW) - BEYOND);
-  const last = Math.min(shown.length, Math.ceil((scroll.top + scroll.height) / ROW) + BEYOND);
+  // When lines are hidden the browser scrolls back, but tells it only later.
+  const top = Math.min(scroll.top, Math.max(0, shown.length * ROW - scroll.height));
+  const first = Math.max(0, Math.floor(top / ROW) - BEYOND);
+  const last = Math.min(shown.length, Math.ceil((top + scroll.height) / ROW) + BEYOND);
   return (
     <section class="waterfall card" aria-label="Waterfall" style={{ "--rows": String(shown.length) }}>
       <Minimap tree={tree} zoom={zoom} onZoom={setZoom} />
