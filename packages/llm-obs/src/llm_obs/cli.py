@@ -14,10 +14,14 @@ __all__ = ["COMMANDS", "cli", "main"]
 COMMANDS: Final[dict[str, str]] = {
     "collect": "llm_obs.commands.collect:collect",
     "config": "llm_obs.commands.config:config",
+    "dead-letters": "llm_obs.commands.dead_letters:dead_letters",
+    "ledger": "llm_obs.commands.ledger:ledger",
     "log": "llm_obs.commands.collect:log",
     "plugins": "llm_obs.commands.plugins:plugins",
     "price": "llm_obs.commands.price:price",
     "query": "llm_obs.commands.query:query",
+    "show": "llm_obs.commands.show:show",
+    "traces": "llm_obs.commands.traces:traces",
     "up": "llm_obs.commands.up:up",
 }
 """Command to where it is; plugins add theirs through `register_commands`."""

@@ -6,6 +6,8 @@ import click
 import msgspec
 from llm_obs_core import builtin, normalizer, plugins, pricing
 from llm_obs_core import config as settings
+from llm_obs_core.components import check_folder, configured
+from llm_obs_core.listen import must_be_loopback
 
 from llm_obs.commands.output import json_option, show
 
@@ -46,6 +48,17 @@ def check(path: str | None, as_json: bool) -> None:
     installed = plugins.load(modules={"builtin": builtin})
     normalizer.configured(installed, loaded.normalize)
     pricing.configured(installed, loaded.pricing)
+    check_folder(loaded.server.data_dir, "server.data_dir")
+    for item in (
+        *configured(installed, "sink", loaded.sinks, loaded.server),
+        *configured(installed, "reader", loaded.readers, loaded.server),
+    ):
+        if folder := getattr(item.options, "path", ""):
+            check_folder(folder, f"{item.where}.options.path")
+    if not loaded.auth.keys:
+        must_be_loopback("receiver.http.listen", loaded.receiver.http.listen)
+        must_be_loopback("receiver.grpc.listen", loaded.receiver.grpc.listen)
+        must_be_loopback("query.listen", loaded.query.listen)
     if as_json:
         show([msgspec.to_builtins(loaded)], as_json=True, empty="")
         return

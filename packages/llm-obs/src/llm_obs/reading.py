@@ -1,0 +1,99 @@
+"""The configured readers for commands that look: beside a running collector, or without one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+from llm_obs_core import config as settings
+from llm_obs_core import plugins
+from llm_obs_core.components import configured
+from llm_obs_core.errors import LlmObsError
+from llm_obs_core.interfaces import Scope
+
+if TYPE_CHECKING:
+    from llm_obs_query.stores import Failures, Stores
+
+__all__ = ["Asking", "read", "reading_options"]
+
+T = TypeVar("T")
+
+
+class Asking:
+    """Open readers, and what may be seen through them.
+
+    Attributes:
+        stores: Every reader as one.
+        scope: The tenants asked for, content as asked for.
+        failed: Readers that did not answer, when others did.
+    """
+
+    def __init__(self, stores: Stores, scope: Scope) -> None:
+        self.stores = stores
+        self.scope = scope
+        self.failed: Failures = []
+
+
+def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of every command that reads: which configuration, which data, whose."""
+    for option in (
+        click.option("--tenant", "tenants", multiple=True, help="Of this tenant; all configured ones when not given."),
+        click.option("--data-dir", help="The data folder; server.data_dir when not given."),
+        click.option("--config", "path", type=click.Path(dir_okay=False), help="The TOML file."),
+    ):
+        command = option(command)
+    return command
+
+
+def read(
+    path: str | None,
+    data_dir: str | None,
+    tenants: tuple[str, ...],
+    ask: Callable[[Asking], Awaitable[T]],
+    *,
+    content: bool = False,
+) -> T:
+    """Opens the readers, asks, and closes them.
+
+    Args:
+        path: The TOML file, or None.
+        data_dir: Instead of `server.data_dir`, or None.
+        tenants: Whose data; those of the configuration when empty.
+        ask: What to ask.
+        content: Whether prompts and answers are wanted.
+
+    Raises:
+        LlmObsError: The configuration or a store cannot be used, or no reader answered.
+    """
+    loaded = settings.load(path, overrides={"server.data_dir": data_dir} if data_dir else None)
+    seen = tenants or tuple(sorted({"default", *(key.tenant for key in loaded.auth.keys)}))
+
+    async def run() -> T:
+        async with _opened(loaded, Scope(seen, content)) as asking:
+            answer = await ask(asking)
+            for failure in asking.failed:
+                click.echo(f"warning: {failure}", err=True)
+            return answer
+
+    return asyncio.run(run())
+
+
+@asynccontextmanager
+async def _opened(loaded: settings.Config, scope: Scope) -> AsyncIterator[Asking]:
+    from llm_obs.serving import configure_logs
+
+    configure_logs()
+    try:
+        from llm_obs_query.stores import Stores
+    except ImportError as error:
+        raise LlmObsError("the query API", got=str(error), fix="install llm-obs[server]") from None
+    sections = configured(plugins.load(), "reader", loaded.readers, loaded.server)
+    stores = Stores({section.name: section.make() for section in sections}, loaded.query.timeout_s)
+    await stores.start()
+    try:
+        yield Asking(stores, scope)
+    finally:
+        await stores.stop()

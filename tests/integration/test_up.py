@@ -1,0 +1,195 @@
+"""`llm-obs up` as a person runs it: ready, fed, asked by other processes, ended; and every mistake in one line."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from llm_obs_testing.otlp import request
+from llm_obs_testing.spans import make_trace
+
+COMMAND = [sys.executable, "-c", "from llm_obs.cli import main; main()"]
+FREE = {
+    "LLM_OBS_RECEIVER__HTTP__LISTEN": "127.0.0.1:0",
+    "LLM_OBS_RECEIVER__GRPC__LISTEN": "127.0.0.1:0",
+    "LLM_OBS_QUERY__LISTEN": "127.0.0.1:0",
+}
+
+
+@contextmanager
+def up(data: Path, *flags: str, **environ: str) -> Iterator[tuple[dict[str, str], subprocess.Popen[str]]]:
+    command = [*COMMAND, "up", "--json", "--data-dir", str(data), *flags]
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=data.parent,
+        env={"PATH": os.environ["PATH"], **FREE, **environ},
+    ) as child:
+        assert child.stdout is not None
+        line = child.stdout.readline()
+        try:
+            yield (json.loads(line) if line else {}), child
+        finally:
+            child.send_signal(signal.SIGINT)
+            child.wait(60)
+
+
+def run(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [*COMMAND, *arguments, "--data-dir", str(data)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=data.parent, check=False, timeout=60)
+
+
+def answer(data: Path, *arguments: str) -> Any:
+    done = run(data, *arguments, "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    return json.loads(done.stdout)
+
+
+def post(url: str, body: bytes, media: str) -> bytes:
+    sent = urllib.request.Request(url, body, {"Content-Type": media})
+    with urllib.request.urlopen(sent) as got:
+        read: bytes = got.read()
+        return read
+
+
+def send_traces(address: str, count: int) -> int:
+    traces = [make_trace(number) for number in range(1, count + 1)]
+    for trace in traces:
+        post(f"http://{address}/v1/traces", request(trace), "application/x-protobuf")
+    return sum(map(len, traces))
+
+
+def wait_until_stored(data: Path, spans: int) -> dict[str, Any]:
+    for _ in range(200):
+        found: dict[str, Any] = answer(data, "ledger")
+        if found["sinks"]["lake"]["counts"]["stored"] == spans:
+            return found
+        time.sleep(0.1)
+    raise AssertionError(found)
+
+
+def graphql(address: str, query: str) -> Any:
+    got = json.loads(post(f"http://{address}/graphql", json.dumps({"query": query}).encode(), "application/json"))
+    assert "errors" not in got, got
+    return got["data"]
+
+
+def test_what_is_sent_is_found_by_every_door(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with up(data) as (addresses, child):
+        spans = send_traces(addresses["http"], 12)
+        ledger = wait_until_stored(data, spans)
+        assert ledger["exact"]
+        listed = answer(data, "traces", "--limit", "5")
+        asked = "id name service startNs durationNs spanCount errorCount inputTokens outputTokens costNanoUsd models"
+        page = graphql(addresses["query"], f"{{ traces(first: 5) {{ nodes {{ {asked} }} }} }}")
+        assert [{name: row[name] for name in asked.split()} for row in listed] == page["traces"]["nodes"]
+        trace_id = listed[0]["id"]
+        whole = answer(data, "show", trace_id)
+        assert whole["summary"] == listed[0]
+        asked = (
+            "id parentId name kind startNs durationNs status costNanoUsd usage { inputTokens role basis } attributes"
+        )
+        got = graphql(addresses["query"], f'{{ trace(id: "{trace_id}") {{ spans {{ {asked} }} }} }}')["trace"]["spans"]
+        for mine, theirs in zip(whole["spans"], got, strict=True):
+            usage = theirs.pop("usage")
+            assert {name: mine[name] for name in theirs} == theirs
+            assert usage is None or usage == {name: mine["usage"][name] for name in usage}
+        assert any(
+            item["body"] for span in answer(data, "show", trace_id, "--content")["spans"] for item in span["content"]
+        )
+        for arguments in (("traces",), ("show", trace_id), ("show", trace_id, "--content"), ("ledger",)):
+            done = run(data, *arguments)
+            assert (done.returncode, done.stderr) == (0, "")
+            assert "POST /" in done.stdout or "exact" in done.stdout
+        assert answer(data, "dead-letters") == []
+    assert child.returncode == 0
+    assert not (data / "running.json").exists()
+    assert len(answer(data, "traces", "--limit", "100")) == 12  # without a collector too
+    done = run(data, "ledger")
+    assert (done.returncode, "llm-obs up" in done.stderr) == (2, True)
+
+
+def test_filters_and_mistakes_of_the_looking_commands(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with up(data) as (addresses, _):
+        wait_until_stored(data, send_traces(addresses["http"], 12))
+        everything = answer(data, "traces", "--limit", "100")
+        for flag, name in (("--service", "service"), ("--user", "userId"), ("--application", "application")):
+            wanted = everything[0][name]
+            found = answer(data, "traces", "--limit", "100", flag, wanted)
+            assert [row["id"] for row in found] == [row["id"] for row in everything if row[name] == wanted]
+        assert answer(data, "traces", "--since", "1m") == []
+        for arguments, said in (
+            (("show", "xyz"), "32 hexadecimal digits"),
+            (("show", "ffff"), "none that begins with ffff"),
+            (("show", "0"), "give more digits"),
+            (("traces", "--since", "whenever"), "--since"),
+            (("dead-letters", "--sink", "nobody"), "--sink"),
+        ):
+            done = run(data, *arguments)
+            assert done.returncode == 2
+            assert said in done.stderr
+            assert "Traceback" not in done.stderr
+
+
+def test_a_taken_port_names_the_flag_and_the_flag_takes_another(tmp_path: Path) -> None:
+    with up(tmp_path / "one") as (first, _):
+        taken = {"LLM_OBS_QUERY__LISTEN": first["query"], "LLM_OBS_RECEIVER__HTTP__LISTEN": first["http"]}
+        with up(tmp_path / "two", **taken) as (_, child):
+            assert child.stderr is not None
+            said = child.stderr.read()
+            assert "receiver.http.listen" in said
+            assert "--free-ports" in said
+            assert said.count("\n") == 1
+        with up(tmp_path / "two", "--free-ports", **taken) as (second, _):
+            assert second["query"] not in ("", first["query"])
+            assert second["http"] not in ("", first["http"])
+
+
+def test_a_second_process_on_the_same_folder_is_refused(tmp_path: Path) -> None:
+    with up(tmp_path / "data"), up(tmp_path / "data") as (_, second):
+        assert second.stderr is not None
+        said = second.stderr.read()
+    assert "no other process has open" in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("environ", "said"),
+    [
+        ({"LLM_OBS_SERVER__DATA_DIR": "/dev/null/x"}, "/dev/null"),
+        ({"LLM_OBS_SINKS__LAKE__OPTIONS__PATH": "/dev/null/x"}, "/dev/null"),
+        ({"LLM_OBS_SINKS__LAKE__OPTIONS__PAHT": "x"}, "sinks.lake.options"),
+        ({"LLM_OBS_SINKS__LACKE__TYPE": "lacke"}, "a sink out of: lake"),
+        ({"LLM_OBS_READERS__LAKE__TYPE": "leak"}, "a reader out of: lake"),
+    ],
+)
+def test_mistakes_are_one_line_and_config_check_finds_them_too(
+    tmp_path: Path, environ: dict[str, str], said: str
+) -> None:
+    for command in (["up"], ["config", "check"]):
+        done = subprocess.run(
+            [*COMMAND, *command],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=tmp_path,
+            timeout=60,
+            env={"PATH": os.environ["PATH"], **FREE, **environ},
+        )
+        assert (done.returncode, done.stdout) == (2, "")
+        assert said in done.stderr
+        assert done.stderr.count("\n") == 1
