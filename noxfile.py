@@ -101,6 +101,7 @@ def e2e(session: nox.Session) -> None:
     """Real servers, the recordings and a browser; what cannot be had is skipped by name."""
     sync(session)
     if os.geteuid() == 0 and not shutil.which("chromium") and shutil.which("apt-get"):
+        session.run_install("apt-get", "update", "-qq", external=True, success_codes=[0, 100])
         session.run_install("apt-get", "install", "-y", "-qq", "chromium", external=True, success_codes=[0, 100])
     session.run("pytest", "-q", "-m", "e2e", "tests/e2e", *session.posargs, success_codes=[0, 5])
 

@@ -355,6 +355,27 @@ def test_an_error_of_the_api_is_told_and_tried_again(look: Open, store: MemorySt
         watched.close()
 
 
+def test_one_of_two_stores_that_fails_is_told_beside_what_the_other_says(look: Open, store: MemoryStore) -> None:
+    class Broken(MemoryReader):
+        async def find_traces(self, *args, **kwargs):  # type: ignore[no-untyped-def]
+            raise StoreError("a readable store", got="a lock of another process")
+
+    with serving(MemoryReader(store), Broken(MemoryStore())) as base:
+        watched = look("/traces?live=off", base=base)
+        assert watched.page.locator(".row-link").count() >= 50
+        assert "a lock of another process" in watched.page.get_by_role("status").first.inner_text()
+        assert watched.barriers() == []
+        watched.close()
+
+
+def test_a_table_with_too_many_groups_takes_no_other_with_it(look: Open, store: MemoryStore) -> None:
+    with serving(MemoryReader(store), max_groups=16) as base:
+        page = look("/?range=15m&live=off", base=base).page
+        assert "16" in page.locator(".breakdown-user .said").inner_text()
+        assert page.locator(".breakdown-model tbody tr").count() > 1
+        page.close()
+
+
 def test_a_server_that_is_gone_is_told(look: Open, store: MemoryStore) -> None:
     with serving(MemoryReader(store)) as base:
         watched = look("/traces?live=off", base=base)

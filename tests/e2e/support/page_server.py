@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from asking import config, installed
 from llm_obs_core.interfaces import Reader
@@ -13,15 +14,15 @@ from llm_obs_query.server import QueryServer
 
 
 @contextmanager
-def serving(reader: Reader, *, keys: bool = False) -> Iterator[str]:
-    """The server's address, `http://127.0.0.1:port`, while it runs; the keys are those of `asking.KEYS`."""
-    readers = {"memory": reader}
+def serving(*readers: Reader, keys: bool = False, **settings: Any) -> Iterator[str]:
+    """The server's address while it runs; `settings` are of [query], the keys those of `asking.KEYS`."""
+    named = {f"memory{number or ''}": reader for number, reader in enumerate(readers)}
     started = threading.Event()
     address: list[str] = []
     ending: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
 
     async def run() -> None:
-        server = QueryServer(config(readers, {"page": True}, keys), installed(readers))
+        server = QueryServer(config(named, {"page": True, **settings}, keys), installed(named))
         await server.start()
         end = asyncio.Event()
         address.append(f"http://{server.address}")

@@ -9,7 +9,7 @@ import { Overview } from "./overview/overview.tsx";
 import { Header } from "./parts/header.tsx";
 import { Help, helpOpen } from "./parts/help.tsx";
 import { Login } from "./parts/login.tsx";
-import { Nothing } from "./parts/notice.tsx";
+import { Missing, Nothing } from "./parts/notice.tsx";
 import { TraceView } from "./trace/trace.tsx";
 import { Traces } from "./traces/traces.tsx";
 
@@ -34,6 +34,7 @@ export function App() {
         <Login />
       ) : (
         <main id="main" tabIndex={-1} class={`view-${view.name}`}>
+          <Missing />
           {view.name === "overview" && <Overview params={params} />}
           {view.name === "traces" && <Traces params={params} />}
           {view.name === "trace" && <TraceView key={view.id} id={view.id} params={params} />}

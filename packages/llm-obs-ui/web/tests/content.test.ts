@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { message, messages, news, type ContentItem } from "../src/logic/content.ts";
-import { layOut, parseExact, valueText } from "../src/logic/json.ts";
+import { layOut, valueText } from "../src/logic/json.ts";
 
 function item(slot: string, body: unknown, index = 0): ContentItem {
   const text = typeof body === "string" ? body : JSON.stringify(body);
@@ -61,9 +61,6 @@ test("JSON is laid out from its own text", () => {
   assert.equal(layOut("42"), null);
 });
 
-test("large whole numbers of attributes keep their digits", () => {
-  const answer = parseExact('{"a":1795501452303555299,"b":1.5,"c":[7]}') as Record<string, unknown>;
-  assert.equal(valueText(answer["a"]), "1795501452303555299");
-  assert.equal(valueText(answer), '{"a":1795501452303555299,"b":1.5,"c":[7]}');
-  assert.equal(valueText("text"), "text");
+test("values of attributes are text", () => {
+  assert.deepEqual(["text", 1.5, true, null, ["a", 1], { b: [] }].map(valueText), ["text", "1.5", "true", "null", '["a",1]', '{"b":[]}']);
 });

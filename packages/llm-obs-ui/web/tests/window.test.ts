@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ago, axisLabels, clock, full, span } from "../src/logic/clock.ts";
+import { barScale } from "../src/logic/scale.ts";
 import { largest, onGrid, stacked, sumByBucket } from "../src/logic/series.ts";
 import { bucketStarts, choiceLabel, RANGES, readChoice, timeWindow, windowBefore, writeChoice } from "../src/logic/window.ts";
 
@@ -57,6 +58,13 @@ test("the smallest groups are put together and none is lost", () => {
   const groups = largest(rows, (row) => row.name, (row) => row.n, 2, "other");
   assert.deepEqual(groups.map((group) => [group.name, group.rows.length]), [["b", 2], ["d", 2], ["other", 2]]);
   assert.deepEqual(sumByBucket(groups[2]!.rows, (row) => row.n), [{ bucketNs: "0", value: 2 }]);
+});
+
+test("one slow trace does not make the bars of the others vanish", () => {
+  assert.equal(barScale([]), 0);
+  assert.equal(barScale([7]), 7);
+  assert.equal(barScale([10, 20, 30]), 30);
+  assert.equal(Math.round(barScale([...Array.from({ length: 19 }, () => 100), 60_000])), 110);
 });
 
 test("instants", () => {

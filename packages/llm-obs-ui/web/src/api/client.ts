@@ -1,6 +1,5 @@
 /** Asks the query API; every failure comes back as one error that a person can read. */
 
-import { parseExact } from "../logic/json.ts";
 import { createKept, createStore } from "../store.ts";
 
 export class ApiError extends Error {
@@ -22,17 +21,20 @@ export const session = createKept("llm-obs.session");
 /** Requests under way. */
 export const underWay = createStore(0);
 
+/** Stores that did not answer, by the query that missed them: what is shown comes from the others. */
+export const missing = createStore<ReadonlyMap<string, string[]>>(new Map());
+
 interface Answer<T> {
   data?: T | null;
-  errors?: { message?: string }[];
+  errors?: { message?: string; extensions?: { code?: string } }[];
 }
 
-/** Answers of a query; `exact` keeps whole numbers beyond 2^53 as bigint. */
-export async function ask<T>(
-  query: string,
-  variables: Record<string, unknown>,
-  options: { signal?: AbortSignal; exact?: boolean } = {},
-): Promise<T> {
+/**
+ * Answers of a query. One of several stores that failed is told through `missing`; every other error is raised.
+ *
+ * `query` must have a name.
+ */
+export async function ask<T>(query: string, variables: Record<string, unknown>, options: { signal?: AbortSignal } = {}): Promise<T> {
   underWay.set(underWay.get() + 1);
   try {
     const { status, text } = await post("/graphql", JSON.stringify({ query, variables }), options.signal);
@@ -41,19 +43,30 @@ export async function ask<T>(
       signInNeeded.set(true);
       throw new ApiError("Sign in to see this.", status);
     }
-    const answer = read<T>(text, status, options.exact ?? false);
-    const messages = (answer.errors ?? []).map((error) => error.message).filter(Boolean);
-    if (messages.length) throw new ApiError([...new Set(messages)].join("\n"), status);
-    if (!answer.data) throw new ApiError(`The API answered ${status} without data.`, status);
-    return answer.data;
+    const { data, errors = [] } = read<T>(text, status);
+    const messages = [...new Set(errors.map((error) => error.message ?? "An error without a message."))];
+    const partly = data && errors.every((error) => error.extensions?.code === "READER_FAILED");
+    if (messages.length && !partly) throw new ApiError(messages.join("\n"), status);
+    if (!data) throw new ApiError(`The API answered ${status} without data.`, status);
+    miss(/\w+ (\w+)/.exec(query)?.[1] ?? "", messages);
+    return data;
   } finally {
     underWay.set(underWay.get() - 1);
   }
 }
 
-function read<T>(text: string, status: number, exact: boolean): Answer<T> {
+function miss(query: string, messages: string[]): void {
+  const now = missing.get();
+  if (!messages.length && !now.has(query)) return;
+  const next = new Map(now);
+  if (messages.length) next.set(query, messages);
+  else next.delete(query);
+  missing.set(next);
+}
+
+function read<T>(text: string, status: number): Answer<T> {
   try {
-    const answer: unknown = exact ? parseExact(text) : JSON.parse(text);
+    const answer: unknown = JSON.parse(text);
     if (typeof answer === "object" && answer !== null) return answer as Answer<T>;
   } catch {
     // Said below, with what came.

@@ -57,8 +57,8 @@ export const TRACE = `query Trace($id: ID!) {
   trace(id: $id) {
     summary { ${SUMMARY} } ${COVERAGE}
     spans {
-      id parentId name kind startNs durationNs status errorType service operation requestModel responseModel agent tool
-      ttftNs costNanoUsd usage { inputTokens outputTokens role }
+      id parentId name startNs durationNs status errorType operation requestModel responseModel ttftNs costNanoUsd
+      usage { inputTokens outputTokens role }
     }
   }
 }`;
@@ -67,7 +67,7 @@ export interface DetailsAnswer {
   trace: { spans: SpanDetails[] } | null;
 }
 
-const DETAILS = `id statusMessage environment scopeName provider stream userId sessionId application promptName
+const DETAILS = `id statusMessage kind service agent tool environment scopeName provider stream userId sessionId application promptName
   promptVersion priceId finishReason completeness httpStatus responseId attributes resource
   usage {
     inputTokens outputTokens inputUncached cacheRead cacheWrite5m cacheWrite1h audioIn imageIn outputText

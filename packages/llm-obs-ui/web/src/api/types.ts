@@ -70,17 +70,13 @@ export interface Span {
   id: string;
   parentId: string | null;
   name: string;
-  kind: string;
   startNs: Int64;
   durationNs: Int64;
   status: string;
   errorType: string | null;
-  service: string | null;
   operation: string | null;
   requestModel: string | null;
   responseModel: string | null;
-  agent: string | null;
-  tool: string | null;
   ttftNs: Int64 | null;
   costNanoUsd: Int64 | null;
   usage: { inputTokens: Int64 | null; outputTokens: Int64 | null; role: string | null } | null;
@@ -105,6 +101,10 @@ export interface Usage {
 export interface SpanDetails {
   id: string;
   statusMessage: string | null;
+  kind: string;
+  service: string | null;
+  agent: string | null;
+  tool: string | null;
   environment: string | null;
   scopeName: string | null;
   provider: string | null;

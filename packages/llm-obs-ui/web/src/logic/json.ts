@@ -84,25 +84,7 @@ function onOneLine(lexemes: readonly string[]): boolean[] {
   return inline;
 }
 
-/**
- * An attribute's value as text: strings as they are, everything else as JSON. Integers beyond 2^53 come as bigint from
- * the API's parser and keep their digits.
- */
+/** An attribute's value as text: strings as they are, everything else as JSON. The API gives integers beyond 2^53 as strings. */
 export function valueText(value: unknown): string {
-  if (typeof value === "string") return value;
-  return JSON.stringify(value, (_key, inner: unknown) => (typeof inner === "bigint" ? raw(inner) : inner)) ?? "";
-}
-
-function raw(value: bigint): unknown {
-  const json = JSON as unknown as { rawJSON?: (text: string) => unknown };
-  return json.rawJSON ? json.rawJSON(value.toString()) : value.toString();
-}
-
-/** Parses an answer of the API; whole numbers that a double cannot hold become bigint where the browser tells their text. */
-export function parseExact(text: string): unknown {
-  const revive = (_key: string, value: unknown, context?: { source?: string }) =>
-    typeof value === "number" && !Number.isSafeInteger(value) && context?.source && /^-?[0-9]+$/.test(context.source)
-      ? BigInt(context.source)
-      : value;
-  return JSON.parse(text, revive as (key: string, value: unknown) => unknown);
+  return typeof value === "string" ? value : (JSON.stringify(value) ?? "");
 }

@@ -2,7 +2,7 @@
 
 import type { ComponentChildren } from "preact";
 import type { AggregateRow } from "../api/types.ts";
-import { change, count, duration, exact, exactMoney, money, percent } from "../logic/format.ts";
+import { change, count, duration, exact, exactMoney, money, percent, trimmed } from "../logic/format.ts";
 import { big, num } from "../logic/int64.ts";
 import type { TimeWindow } from "../logic/window.ts";
 
@@ -82,7 +82,8 @@ function Figure({ label, value, unit, title, change: changed, alarm, children }:
 }
 
 function perMinute(rate: number): string {
-  return rate >= 120 ? `${count(round(rate / 60))} a second` : `${count(round(rate))} a minute`;
+  if (rate >= 120) return `${trimmed(count(round(rate / 60)))} a second`;
+  return rate >= 1 ? `${trimmed(count(round(rate)))} a minute` : `${trimmed(count(round(rate * 60)))} an hour`;
 }
 
 function round(value: number): number {

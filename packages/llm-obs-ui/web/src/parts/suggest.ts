@@ -29,7 +29,7 @@ export function suggestionsFor(typed: string, view: "overview" | "traces", value
   const set = (value: string, hint: string) => ({ label: value, hint, set: { word: key.word, text: value } });
   if (key.kind === "flag") return ["true", "false"].filter((word) => word.startsWith(text)).map((word) => set(word, ""));
   if (key.kind !== "value") return text && apiValue(key, text) !== undefined ? [set(text, "Enter")] : [{ label: key.hint, hint: "" }];
-  const known = values.map((one) => set(one.value, `${count(one.requests)} calls`));
+  const known = values.map((one) => set(one.value, one.requests === "1" ? "1 call" : `${count(one.requests)} calls`));
   return text && applies(key.word, text, view) && !values.some((one) => one.value === text) ? [...known, set(text, "as typed")] : known;
 }
 

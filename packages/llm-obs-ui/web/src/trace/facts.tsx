@@ -43,26 +43,26 @@ function what(span: Span): Fact[] {
   return [
     ["Model", asked && answered && asked !== answered ? `${asked} → ${answered}` : (answered ?? asked)],
     ["Operation", span.operation],
-    ["Agent", span.agent],
-    ["Tool", span.tool],
-    ["Service", linked("service", span.service)],
-    ["Kind", span.kind.toLowerCase()],
   ];
 }
 
 function more(details: SpanDetails): Fact[] {
   return [
     ["Provider", details.provider],
+    ["Agent", details.agent],
+    ["Tool", details.tool],
     ["Finish reason", details.finishReason],
     ["Completeness", details.completeness],
     ["HTTP status", details.httpStatus],
     ["Stream", details.stream === null ? null : details.stream ? "yes" : "no"],
+    ["Service", linked("service", details.service)],
     ["User", linked("user", details.userId)],
     ["Session", linked("session", details.sessionId)],
     ["Application", linked("application", details.application)],
     ["Environment", linked("environment", details.environment)],
     ["Prompt", details.promptName && `${details.promptName}${details.promptVersion ? ` · ${details.promptVersion}` : ""}`],
     ["Response id", details.responseId && <span class="mono">{details.responseId}</span>],
+    ["Kind", details.kind.toLowerCase()],
     ["Scope", details.scopeName],
   ];
 }

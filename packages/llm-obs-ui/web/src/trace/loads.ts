@@ -20,7 +20,7 @@ export function useDetails(trace: string, span: string, seen: Map<string, SpanDe
   }, [span]);
   const wanted = seen.has(span) || settled !== span ? "" : span;
   const { data, error, again } = useLoad(wanted, async (signal) => {
-    const answer = await ask<DetailsAnswer>(SPAN_DETAILS, { id: trace, spans: [span] }, { signal, exact: true });
+    const answer = await ask<DetailsAnswer>(SPAN_DETAILS, { id: trace, spans: [span] }, { signal });
     const found = answer.trace?.spans[0];
     if (!found) throw new ApiError("The span is no longer stored.", 404);
     seen.set(span, found);

@@ -111,6 +111,8 @@ export function Waterfall({ tree, selected, onSelect, onEnter }: Props) {
   const top = Math.min(scroll.top, Math.max(0, shown.length * ROW - scroll.height));
   const first = Math.max(0, Math.floor(top / ROW) - BEYOND);
   const last = Math.min(shown.length, Math.ceil((top + scroll.height) / ROW) + BEYOND);
+  // Lines that leave lend their elements to those that come.
+  const pool = Math.ceil(scroll.height / ROW) + 2 * BEYOND + 2;
   return (
     <section class="waterfall card" aria-label="Waterfall" style={{ "--rows": String(shown.length) }}>
       <Minimap tree={tree} zoom={zoom} onZoom={setZoom} />
@@ -146,7 +148,7 @@ export function Waterfall({ tree, selected, onSelect, onEnter }: Props) {
             const row = tree.nodes[one]!;
             return (
               <SpanRow
-                key={one}
+                key={(first + offset) % pool}
                 id={`${base}-${one}`}
                 node={row}
                 top={(first + offset) * ROW}
@@ -186,15 +188,18 @@ function lineOf(shown: readonly number[], place: number): number {
 function Ruler({ zoom, total, onZoom }: { zoom: TimeSpan; total: number; onZoom: (zoom: TimeSpan) => void }) {
   const drag = useZoomDrag(zoom, onZoom);
   const width = zoom.to - zoom.from || 1;
+  const zoomed = zoom.from > 0 || zoom.to < total;
+  // No label under the button, none cut at the end.
+  const labelled = zoom.to - width * (zoomed ? 0.45 : 0.06);
   return (
     <div class="span-time ruler" {...drag.handlers} title="Drag to zoom">
-      {ticks(zoom.from, zoom.to - width * 0.06, TICKS).map((tick) => (
+      {ticks(zoom.from, zoom.to, TICKS).filter((tick) => tick <= labelled).map((tick) => (
         <span key={tick} class="tick" style={{ left: `${((tick - zoom.from) / width) * 100}%` }}>
           {trimmed(duration(tick))}
         </span>
       ))}
       {drag.range && <span class="drag-range" style={{ left: `${drag.range[0] * 100}%`, width: `${(drag.range[1] - drag.range[0]) * 100}%` }} />}
-      {(zoom.from > 0 || zoom.to < total) && (
+      {zoomed && (
         <button type="button" class="button small zoom-out" onClick={() => onZoom({ from: 0, to: total })}>
           Whole time
         </button>

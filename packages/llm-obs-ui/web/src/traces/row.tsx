@@ -10,12 +10,12 @@ import { Icon } from "../parts/icons.tsx";
 interface Props {
   trace: TraceSummary;
   href: string;
-  /** The longest duration of the list: the bar's full width. */
-  longestNs: number;
+  /** The bar's full width, nanoseconds. */
+  scaleNs: number;
   now: number;
 }
 
-export const TraceRow = memo(function TraceRow({ trace, href, longestNs, now }: Props) {
+export const TraceRow = memo(function TraceRow({ trace, href, scaleNs, now }: Props) {
   const at = millis(trace.startNs);
   const took = num(trace.durationNs);
   const unpriced = trace.unpricedCalls > 0;
@@ -49,7 +49,7 @@ export const TraceRow = memo(function TraceRow({ trace, href, longestNs, now }: 
       <td class="number took">
         <span class="took-text">{duration(took)}</span>
         <span class="took-track" aria-hidden="true">
-          <span class="took-bar" style={{ width: `${Math.max(1, (took / (longestNs || 1)) * 100)}%` }} />
+          <span class={took > scaleNs ? "took-bar over" : "took-bar"} style={{ width: `${Math.min(100, Math.max(1, (took / (scaleNs || 1)) * 100))}%` }} />
         </span>
       </td>
       <td class="number ttft">{duration(trace.ttftNs === null ? null : num(trace.ttftNs))}</td>

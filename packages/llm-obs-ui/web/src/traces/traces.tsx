@@ -4,6 +4,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { useKeys } from "../keys.ts";
 import { count } from "../logic/format.ts";
 import { num } from "../logic/int64.ts";
+import { barScale } from "../logic/scale.ts";
 import { readFilters, withoutFilters } from "../logic/filters.ts";
 import { address, carried } from "../logic/place.ts";
 import { RANGES, readChoice, timeWindow, writeChoice } from "../logic/window.ts";
@@ -18,7 +19,7 @@ const HEADS: readonly [string, string, string?][] = [
   ["when", "Started"],
   ["what", "Trace"],
   ["models", "Model"],
-  ["number took", "Duration"],
+  ["number took", "Duration", "The bar is full where nine of ten traces end"],
   ["number ttft", "First token", "Of the first call"],
   ["number calls", "Calls / spans"],
   ["number tokens", "Tokens in → out"],
@@ -32,7 +33,7 @@ export function Traces({ params }: { params: URLSearchParams }) {
   const list = useTraces(choice, filters, refreshMs(params));
   const { traces } = list;
   const now = useNow();
-  const longestNs = useMemo(() => Math.max(0, ...(traces ?? []).map((trace) => num(trace.durationNs))), [traces]);
+  const scaleNs = useMemo(() => barScale((traces ?? []).map((trace) => num(trace.durationNs))), [traces]);
   const body = useRef<HTMLTableSectionElement>(null);
   const step = (by: number) => {
     const links = [...(body.current?.querySelectorAll<HTMLAnchorElement>(".row-link") ?? [])];
@@ -83,7 +84,7 @@ export function Traces({ params }: { params: URLSearchParams }) {
             </thead>
             <tbody ref={body} onClick={openRow}>
               {traces
-                ? traces.map((trace) => <TraceRow key={trace.id} trace={trace} href={address(`/traces/${trace.id}`, query)} longestNs={longestNs} now={now} />)
+                ? traces.map((trace) => <TraceRow key={trace.id} trace={trace} href={address(`/traces/${trace.id}`, query)} scaleNs={scaleNs} now={now} />)
                 : Array.from({ length: 20 }, (_, at) => (
                     <tr key={at} class="skeleton-row">
                       <td colSpan={HEADS.length}>&nbsp;</td>
