@@ -57,27 +57,34 @@ class MemoryStore:
 
     def add(self, spans: Iterable[Span], *, tenant: str = "default", received_ns: int = 0) -> None:
         """Puts spans in without a sink, for tests of what reads."""
-        self.write(make_part(spans, 0, tenant=tenant, received_ns=received_ns))
+        self.write([make_part(spans, 0, tenant=tenant, received_ns=received_ns)])
 
-    def write(self, part: SinkPart) -> None:
-        """Puts one part in."""
-        rows = rows_of(part.spans)
-        stored = [_Stored(without_content(span), row, []) for span, row in zip(part.spans.spans(), rows, strict=True)]
-        if part.contents is None:
-            for item, span in zip(stored, part.spans.spans(), strict=True):
-                item.content = messages(span, CONTENT_KEY)
-        else:
-            columns = {name: decode(column) for name, column in part.contents.columns().items()}
-            for at, slot, index, digest, body in zip(
-                *(columns[name] for name in ("row", "slot", "index", "digest", "body")), strict=True
-            ):
-                stored[at].content.append(Message(CONTENT_SLOTS[slot][0], index, digest, body))
-        for item in stored:
-            self.traces.setdefault((part.tenant, item.span.trace_id), {})[item.span.span_id] = item
-        measured = measure(rows).rows if part.measures is None else _measure_rows(part.measures)
-        self.measures += [(part.tenant, row) for row in measured]
-        if part.received_ns:
-            self.received_ns = max(self.received_ns or 0, part.received_ns)
+    def write(self, parts: Sequence[SinkPart]) -> None:
+        """Puts parts in, all or none."""
+        taken = [(part, *_taken(part)) for part in parts]
+        for part, stored, measures in taken:
+            for item in stored:
+                self.traces.setdefault((part.tenant, item.span.trace_id), {})[item.span.span_id] = item
+            self.measures += [(part.tenant, row) for row in measures]
+            if part.received_ns:
+                self.received_ns = max(self.received_ns or 0, part.received_ns)
+
+
+def _taken(part: SinkPart) -> tuple[list[_Stored], list[Row]]:
+    """A part's spans and its measures."""
+    rows = rows_of(part.spans)
+    spans = list(part.spans.spans())
+    stored = [_Stored(without_content(span), row, []) for span, row in zip(spans, rows, strict=True)]
+    if part.contents is None:
+        for item, span in zip(stored, spans, strict=True):
+            item.content = messages(span, CONTENT_KEY)
+    else:
+        columns = {name: decode(column) for name, column in part.contents.columns().items()}
+        for at, slot, index, digest, body in zip(
+            *(columns[name] for name in ("row", "slot", "index", "digest", "body")), strict=True
+        ):
+            stored[at].content.append(Message(CONTENT_SLOTS[slot][0], index, digest, body))
+    return stored, measure(rows).rows if part.measures is None else _measure_rows(part.measures)
 
 
 def _measure_rows(measures: Any) -> list[Row]:
@@ -119,8 +126,7 @@ class MemorySink:
                 raise StoreError(
                     f"a write that begins behind {done}", got=f"{first} to {last}", fix="start the sink again"
                 )
-        for part in parts:
-            self.store.write(part)
+        self.store.write(parts)
         self.store.position = last
 
     async def stop(self) -> None:

@@ -1,0 +1,284 @@
+"""What every reader has to pass: the answers of the reader in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from llm_obs_core import semconv
+from llm_obs_core.errors import LlmObsError
+from llm_obs_core.interfaces import AggregateQuery, Reader, Scope, Sink, TraceFilter
+from llm_obs_core.model import MEASURE_KEYS
+
+from llm_obs_testing.contracts.both import Both, in_order
+from llm_obs_testing.contracts.sample import ALL, ONE, filters, writes
+from llm_obs_testing.measures import MINUTE_NS
+from llm_obs_testing.parts import make_part
+from llm_obs_testing.spans import START_NS, make_span
+
+__all__ = ["ReaderContract"]
+
+KEYS = ["model", *(column.name for column in MEASURE_KEYS)]
+
+
+class ReaderContract:
+    """Subclass it, write `pair`, and run pytest."""
+
+    @classmethod
+    def pair(cls, folder: Path) -> tuple[Sink, Reader]:
+        """A sink and a reader over the same store, in this folder; neither is started."""
+        raise NotImplementedError
+
+    # --- How the tests work ---
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def both(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
+        """The reader and the oracle over the same writes, of the whole class."""
+        with asyncio.Runner() as runner:
+            sink, reader = cls.pair(tmp_path_factory.mktemp("store"))
+            both = Both(runner, sink, reader)
+            try:
+                both.write(writes())
+                runner.run(reader.start())
+                yield both
+            finally:
+                runner.run(reader.stop())
+                runner.run(sink.stop())
+
+    # --- Traces ---
+
+    def test_every_trace_is_listed(self, both: Both) -> None:
+        """With its sums over all parts of it, whichever write they came in."""
+        assert len(both.listed(ALL, TraceFilter())) > 60
+        assert len(both.listed(ONE, TraceFilter())) > 60
+
+    @pytest.mark.parametrize("first", [1, 3, 10])
+    def test_a_list_is_walked_without_gaps_or_repeats(self, both: Both, first: int) -> None:
+        """Also where traces start together and where tenants have the same ids."""
+        assert both.walk(ALL, TraceFilter(), first) == both.listed(ALL, TraceFilter())
+
+    def test_a_page_says_whether_there_is_more(self, both: Both) -> None:
+        """`next` is None exactly at the end."""
+        total = len(both.listed(ALL, TraceFilter()))
+
+        async def ask(reader: Reader) -> list[bool]:
+            pages = [await reader.find_traces(ALL, TraceFilter(), first=n) for n in (total - 1, total, total + 1, 0)]
+            return [page.next is None for page in pages]
+
+        assert both.ask(ask)[:3] == [False, True, True]
+
+    def test_nothing_is_seen_out_of_scope(self, both: Both) -> None:
+        """No tenant, an unknown one, the other one's trace."""
+
+        async def ask(reader: Reader) -> list[Any]:
+            other = Scope(("acmé 日本",), content=True)
+            found: list[Any] = [await reader.trace(other, make_span(1001).trace_id)]
+            for scope in (Scope(()), Scope(("nobody",)), Scope(("default' OR 1=1 --",))):
+                found.append((await reader.find_traces(scope, TraceFilter(), first=9)).traces)
+                found.append(await reader.trace(scope, make_span(1001).trace_id))
+                found.append((await reader.aggregate(scope, AggregateQuery())).rows)
+                found.append(list(await reader.values(scope, "model")))
+            return found
+
+        assert not any(both.ask(ask))
+
+    def test_each_filter(self, both: Both) -> None:
+        """With values that some traces have, and with ones that none has."""
+        found = dict.fromkeys(TraceFilter.__struct_fields__, 0)
+        for name, value in filters(both.listed(ALL, TraceFilter())):
+            found[name] += len(both.listed(ALL, TraceFilter(**{name: value})))
+        assert [name for name, count in found.items() if not count] == []
+
+    def test_filters_together(self, both: Both) -> None:
+        """All must hold; conditions on spans may be met by different spans."""
+        combined = [
+            TraceFilter(provider="openai", error=True),
+            TraceFilter(provider="openai", error_type="RateLimitError", service="shop"),
+            TraceFilter(operation="execute_tool", model="gpt-4o"),
+            TraceFilter(operation="execute_tool", finish_reason="tool_call", environment="staging"),
+            TraceFilter(min_tokens=500, min_cost_nano_usd=1_000_000, max_duration_ns=5_000_000_000),
+            TraceFilter(start_ns=START_NS + 4_000_000_000, end_ns=START_NS + 9_000_000_000, provider="anthropic"),
+            TraceFilter(name="ASK", application="assistant", user_id="user-3"),
+        ]
+        assert sum(len(both.listed(ALL, where)) for where in combined) > 10
+
+    def test_filters_and_cursors(self, both: Both) -> None:
+        """A filtered list is walked in the same way."""
+        for where in (
+            TraceFilter(provider="openai"),
+            TraceFilter(error=True),
+            TraceFilter(min_tokens=300),
+            TraceFilter(end_ns=START_NS + 9_000_000_000),
+        ):
+            assert both.walk(ALL, where, 4) == both.listed(ALL, where)
+
+    def test_each_trace_is_read_whole(self, both: Both) -> None:
+        """Spans by start, with columns and content."""
+        for summary in both.listed(ALL, TraceFilter()):
+            trace = both.trace(Scope((summary.tenant,), content=True), summary.trace_id)
+            assert trace is not None
+            assert trace.summary == summary
+            assert len(trace.spans) == summary.span_count
+
+    def test_a_trace_of_two_tenants_is_the_first_ones(self, both: Both) -> None:
+        """In the order of the scope."""
+        shared = make_span(1002).trace_id
+        for tenants in (ALL.tenants, ALL.tenants[::-1]):
+            trace = both.trace(Scope(tenants), shared)
+            assert trace is not None
+            assert trace.summary.tenant == tenants[0]
+
+    def test_bodies_need_permission(self, both: Both) -> None:
+        """Without it there are their digests and lengths."""
+        summary = next(item for item in both.listed(ONE, TraceFilter()) if item.output_tokens)
+        trace = both.trace(Scope(("default",)), summary.trace_id)
+        assert trace is not None
+        items = [item for span in trace.spans for item in span.content]
+        assert items
+        assert all(item.body is None and item.body_bytes > 0 for item in items)
+        assert not set(trace.spans[1].span.attributes) & {semconv.INPUT_MESSAGES, semconv.OUTPUT_MESSAGES}
+
+    def test_an_unknown_trace_is_none(self, both: Both) -> None:
+        """An id that nobody has."""
+        assert both.trace(ALL, b"\xff" * 16) is None
+
+    # --- Sums ---
+
+    @pytest.mark.parametrize("key", KEYS)
+    def test_sums_by_one_key(self, both: Both, key: str) -> None:
+        """Null is a group of its own."""
+        assert both.sums(ALL, AggregateQuery(group_by=(key,)))
+        both.sums(ONE, AggregateQuery(group_by=(key, "service")))
+
+    def test_sums_of_all(self, both: Both) -> None:
+        """One row without groups; none when no call matches."""
+        assert len(both.sums(ALL, AggregateQuery())) == 1
+        assert both.sums(ALL, AggregateQuery(start_ns=2**62)) == []
+        assert both.sums(ALL, AggregateQuery(filter={"model": ()})) == []
+
+    @pytest.mark.parametrize("minutes", [1, 5, 1440])
+    def test_sums_over_time(self, both: Both, minutes: int) -> None:
+        """Buckets begin at multiples of their width."""
+        rows = both.sums(ALL, AggregateQuery(interval_ns=minutes * MINUTE_NS, group_by=("model", "provider")))
+        assert all(row.bucket_ns is not None and row.bucket_ns % (minutes * MINUTE_NS) == 0 for row in rows)
+
+    def test_sums_of_a_while(self, both: Both) -> None:
+        """Minutes count from the one of the start on, and up to those that begin before the end."""
+        starts = [START_NS, START_NS + 1, START_NS + MINUTE_NS, START_NS + MINUTE_NS * 3 // 2]
+        for start_ns, width in itertools.product(starts, [1, MINUTE_NS // 2, MINUTE_NS, 5 * MINUTE_NS]):
+            both.sums(ALL, AggregateQuery(start_ns=start_ns, end_ns=start_ns + width, group_by=("minute_ns",)))
+            both.sums(ALL, AggregateQuery(end_ns=start_ns))
+
+    def test_sums_of_some(self, both: Both) -> None:
+        """Values of any key; None matches null; a value of another type matches nothing."""
+        conditions: list[dict[str, tuple[str | int | bool | None, ...]]] = [
+            {"model": ("gpt-4o-2024-08-06", "claude-sonnet-4-5")},
+            {"response_model": (None,)},
+            {"user_id": (None, "user-3")},
+            {"stream": (True,)},
+            {"stream": (None, False)},
+            {"http_status": (200, 429)},
+            {"http_status": ("200",)},
+            {"provider": ("openai",), "error_type": ("RateLimitError",), "service": ("shop", "support")},
+            {"application": ("naïve 🙂",)},
+        ]
+        for wanted in conditions:
+            both.sums(ALL, AggregateQuery(filter=wanted, group_by=("model",)))
+
+    def test_what_cannot_be_asked_is_named(self, both: Both) -> None:
+        """Unknown keys, and intervals that are no minutes."""
+        for query in (
+            AggregateQuery(group_by=("colour",)),
+            AggregateQuery(filter={"colour": ()}),
+            AggregateQuery(interval_ns=1),
+            AggregateQuery(interval_ns=0),
+            AggregateQuery(interval_ns=-MINUTE_NS),
+        ):
+            with pytest.raises(LlmObsError):
+                both.runner.run(both.reader.aggregate(ALL, query))
+        with pytest.raises(LlmObsError, match="colour"):
+            both.runner.run(both.reader.values(ALL, "colour"))
+
+    @pytest.mark.parametrize("key", KEYS)
+    def test_values_of_a_key(self, both: Both, key: str) -> None:
+        """Commonest first, then by value, cut to `first`, of a prefix, from a time on."""
+
+        async def ask(reader: Reader) -> list[Any]:
+            found = [list(await reader.values(ALL, key)), list(await reader.values(ONE, key, first=2))]
+            prefixes = ("", "g", "gpt-4o-", "2", "t", "%", "Naïve", "naïve 🙂")
+            found.extend([list(await reader.values(ALL, key, prefix=prefix)) for prefix in prefixes])
+            found.append(list(await reader.values(ALL, key, start_ns=START_NS + 10_000_000_000)))
+            found.append(list(await reader.values(ALL, key, first=0)))
+            return found
+
+        assert both.ask(ask)[0]
+
+    # --- All ---
+
+    def test_answers_say_what_they_rest_on(self, both: Both) -> None:
+        """The source, and up to when everything received is in them."""
+
+        async def ask() -> list[Any]:
+            page = await both.reader.find_traces(ALL, TraceFilter(), first=1)
+            sums = await both.reader.aggregate(ALL, AggregateQuery())
+            trace = await both.reader.trace(ALL, make_span(1001).trace_id)
+            assert trace is not None
+            return [page.coverage, sums.coverage, trace.coverage]
+
+        for coverage in both.runner.run(ask()):
+            assert len(coverage.sources) == 1
+            assert coverage.tiers
+            assert coverage.basis == "exact"
+            assert coverage.fresh_to_ns in (None, 4_000)
+
+    def test_questions_may_overlap(self, both: Both) -> None:
+        """Many at once have the answers that they have alone."""
+
+        async def many() -> list[Any]:
+            asked = (both.reader.find_traces(ALL, TraceFilter(), first=n % 7 + 1) for n in range(20))
+            sums = (both.reader.aggregate(ALL, AggregateQuery(group_by=("model",))) for _ in range(5))
+            return await asyncio.gather(*asked, *sums)
+
+        found = both.runner.run(many())
+        assert [len(page.traces) for page in found[:20]] == [n % 7 + 1 for n in range(20)]
+        assert all(in_order(item.rows) == in_order(found[-1].rows) for item in found[20:])
+
+    def test_what_is_written_meanwhile_is_seen(self, tmp_path: Path) -> None:
+        """By a reader that was started before; a span that comes again is returned once, as it is now."""
+        with asyncio.Runner() as runner:
+            sink, reader = self.pair(tmp_path)
+            both = Both(runner, sink, reader)
+            try:
+                both.write([[make_part([make_span(1, name="old"), make_span(2)], 1, received_ns=1_000)]])
+                runner.run(reader.start())
+                assert len(both.listed(ONE, TraceFilter())) == 2
+                both.write([[make_part([make_span(3)], 2, received_ns=2_000)]])
+                assert len(both.listed(ONE, TraceFilter())) == 3
+                both.write([[make_part([make_span(1, name="new")], 3, received_ns=3_000)]])
+                trace = runner.run(reader.trace(ONE, make_span(1).trace_id))
+                assert trace is not None
+                assert [item.span.name for item in trace.spans] == ["new"]
+            finally:
+                runner.run(reader.stop())
+                runner.run(reader.stop())
+                runner.run(sink.stop())
+
+    def test_an_empty_store_answers(self, tmp_path: Path) -> None:
+        """With nothing."""
+        with asyncio.Runner() as runner:
+            sink, reader = self.pair(tmp_path)
+            runner.run(sink.start())
+            try:
+                runner.run(reader.start())
+                assert runner.run(reader.find_traces(ALL, TraceFilter(user_id="u"), first=9)).traces == ()
+                assert runner.run(reader.trace(ALL, bytes(16))) is None
+                assert runner.run(reader.aggregate(ALL, AggregateQuery(group_by=("model",)))).rows == ()
+                assert list(runner.run(reader.values(ALL, "model"))) == []
+            finally:
+                runner.run(reader.stop())
+                runner.run(sink.stop())

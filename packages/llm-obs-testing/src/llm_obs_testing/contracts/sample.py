@@ -1,0 +1,107 @@
+"""What the readers are asked about: traces as they come, and everything that is odd."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+from llm_obs_core import semconv
+from llm_obs_core.interfaces import Scope, SinkPart, TraceSummary
+from llm_obs_core.model import Span, StatusCode
+
+from llm_obs_testing.parts import make_part
+from llm_obs_testing.spans import START_NS, make_span, make_traces
+
+__all__ = ["ALL", "ONE", "filters", "writes"]
+
+ALL = Scope(("default", "acmé 日本"), content=True)
+ONE = Scope(("default",), content=True)
+
+
+def writes() -> Iterator[list[SinkPart]]:
+    """Four writes of two tenants: traces cut over writes, roots that come last, and all that is odd."""
+    spans = [*make_traces(60), *_odd()]
+    half = len(spans) // 2
+    spans = [span for pair in zip(spans[:half], spans[half:], strict=False) for span in pair] + spans[2 * half :]
+    cuts = [0, len(spans) // 5, len(spans) // 2, len(spans) - 30, len(spans)]
+    for number, (start, end) in enumerate(itertools.pairwise(cuts)):
+        sequence = number * 10 + 1
+        yield [
+            make_part(spans[start:end], sequence, sequence + 3, received_ns=(number + 1) * 1_000),
+            make_part(
+                make_traces(4, seed=7, first=1 + number * 4) + [make_span(1002, name=f"other {number}")][: number == 0],
+                sequence + 4,
+                tenant=ALL.tenants[1],
+                received_ns=(number + 1) * 1_000,
+            ),
+        ]
+
+
+def _odd() -> list[Span]:
+    call = {semconv.OPERATION_NAME: "chat", semconv.REQUEST_MODEL: "gpt-4o"}
+    together = START_NS + 3_000_000_000
+    return [
+        make_span(1001, service=None),
+        make_span(1002, name="shared", attributes=dict(call)),
+        *(make_span(number, start_ns=together, duration_ns=0, name=f"n{number}") for number in range(1010, 1030)),
+        # One trace: no root, two spans that start together, the earliest without a user.
+        make_span(1040, trace=1040, parent=1, name="b", start_ns=together, attributes={semconv.USER_ID: "z"}),
+        make_span(1041, trace=1040, parent=1, name="a", start_ns=together, attributes={semconv.USER_ID: "y"}),
+        make_span(1042, trace=1040, parent=1, name="c", start_ns=together - 1, service="ALPHA"),
+        # A root that starts after its children, and a second root.
+        make_span(1050, trace=1050, name="late root", start_ns=together + 5),
+        make_span(1051, trace=1050, parent=1050, name="child", start_ns=together, attributes=dict(call)),
+        make_span(1052, trace=1050, name="later root", start_ns=together + 9),
+        make_span(1060, name="NAÏVE 日本 🙂", attributes={**call, semconv.APPLICATION: "naïve 🙂"}),
+        make_span(1061, status_code=StatusCode.ERROR, status_message="broken"),
+        make_span(1062, attributes={semconv.ERROR_TYPE: "TimeoutError"}),
+        make_span(1063, attributes={**call, semconv.USAGE_ROLE: "rollup", semconv.USAGE_INPUT_TOKENS: 10_000}),
+        make_span(1064, attributes={**call, semconv.USAGE_INPUT_TOKENS: 7, semconv.COST_TOTAL_NANO_USD: 0}),
+        make_span(1065, attributes={**call, semconv.USAGE_INPUT_TOKENS: 0}),
+        make_span(1066, start_ns=0, duration_ns=0),
+        make_span(1067, start_ns=2**63 - 1, duration_ns=0),
+        make_span(1068, attributes={semconv.INPUT_MESSAGES: "text", semconv.SYSTEM_INSTRUCTIONS: '["same","same"]'}),
+        make_span(1069, attributes={semconv.TOOL_DEFINITIONS: '["same", {"a": 1}]', "any": [1, None, {"b": b"\0"}]}),
+        msgspec.structs.replace(make_span(1070), resource={}, scope_name="", scope_version=""),
+    ]
+
+
+def filters(traces: Iterable[TraceSummary]) -> Iterator[tuple[str, Any]]:
+    """Each condition of `TraceFilter` with some values."""
+    some = list(traces)[::9]
+    for trace in some:
+        yield "start_ns", trace.start_ns
+        yield "end_ns", trace.start_ns
+        yield "trace_id", trace.trace_id.hex()
+        yield "min_duration_ns", trace.duration_ns
+        yield "max_duration_ns", trace.duration_ns
+        yield "min_cost_nano_usd", trace.cost_nano_usd or 0
+        yield "min_tokens", trace.input_tokens + trace.output_tokens
+        yield "user_id", trace.user_id or "nobody"
+        yield "session_id", trace.session_id or "nothing"
+    yield "end_ns", START_NS + 1_500_000_000
+    for prefix in ("", "0", "000000000000000000000000000004", "0" * 33, "xyz", "F", "0000000000000000000000000000041A"):
+        yield "trace_id", prefix
+    for name in ("shop", "ASK", "naïve", "日本", "%", "_", "", "B"):
+        yield "name", name
+    for service in ("shop", "ALPHA", "SHOP", ""):
+        yield "service", service
+    words: dict[str, list[Any]] = {
+        "environment": ["production", "x"],
+        "application": ["assistant", "naïve 🙂"],
+        "operation": ["chat", "execute_tool", "x"],
+        "provider": ["openai", "anthropic", "OpenAI"],
+        "model": ["gpt-4o", "gpt-4o-2024-08-06", "gpt"],
+        "user_id": ["y", "z"],
+        "error_type": ["RateLimitError", "TimeoutError", "x"],
+        "finish_reason": ["stop", "length", "x"],
+        "error": [True, False],
+        "min_tokens": [0, 2**62],
+        "min_cost_nano_usd": [0, 1],
+        "max_duration_ns": [0],
+    }
+    for name, values in words.items():
+        for value in values:
+            yield name, value
