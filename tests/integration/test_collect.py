@@ -18,7 +18,6 @@ COMMAND = [sys.executable, "-c", "from llm_obs.cli import main; main()"]
 FREE = {
     "LLM_OBS_RECEIVER__HTTP__LISTEN": "127.0.0.1:0",
     "LLM_OBS_RECEIVER__GRPC__LISTEN": "127.0.0.1:0",
-    "LLM_OBS_SINKS__LAKE__ENABLED": "false",
 }
 
 PROGRAM = """
