@@ -135,3 +135,11 @@ async def test_a_cursor_that_cannot_be_written_stops_nothing(tmp_path: Path, mon
         await log.trim()
     assert len(segments(tmp_path)) > 1
     await log.stop()
+
+
+async def test_the_requests_that_are_recognised_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("llm_obs_collector.log.filelog.MAX_RECENT", 3)
+    log = await filled(tmp_path, 5)
+    assert [(await log.append(record(number))).duplicate for number in (5, 4, 3)] == [True] * 3
+    assert not (await log.append(record(1))).duplicate
+    await log.stop()

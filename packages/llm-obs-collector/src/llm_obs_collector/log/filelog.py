@@ -27,6 +27,8 @@ __all__ = ["FileLog", "LogStats"]
 
 DIGEST_BYTES = 16
 MAX_TENANT_BYTES = 255
+MAX_RECENT = 500_000
+"""Requests that are recognised when they come again, the newest: some 300 bytes of memory each."""
 
 
 class LogStats(msgspec.Struct):
@@ -83,7 +85,7 @@ class FileLog:
             self._directory.close()
             raise
         now = time.monotonic()
-        for key, (sequence, age_s) in sorted(found.recent.items(), key=lambda item: item[1][0]):
+        for key, (sequence, age_s) in sorted(found.recent.items(), key=lambda item: item[1][0])[-MAX_RECENT:]:
             self._recent[key] = (sequence, now - age_s)
         self._segments = found.segments
         self._tally = found.tally
@@ -266,6 +268,8 @@ class FileLog:
         self._queued_bytes -= nbytes
         if not done.cancelled() and done.exception() is None:
             self._recent[key] = (done.result(), time.monotonic())
+            if len(self._recent) > MAX_RECENT:
+                self._recent.popitem(last=False)
 
     def _refused(self, reason: str) -> None:
         self._refusal = reason
