@@ -15,6 +15,7 @@ COMMANDS: Final[dict[str, str]] = {
     "collect": "llm_obs.commands.collect:collect",
     "config": "llm_obs.commands.config:config",
     "dead-letters": "llm_obs.commands.dead_letters:dead_letters",
+    "demo": "llm_obs.commands.demo:demo",
     "ledger": "llm_obs.commands.ledger:ledger",
     "log": "llm_obs.commands.collect:log",
     "plugins": "llm_obs.commands.plugins:plugins",
