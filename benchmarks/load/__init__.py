@@ -1,0 +1,1 @@
+"""Load on a real collector process, from this machine, with an exact ledger; see `benchmarks/README.md`."""
