@@ -91,8 +91,9 @@ def arch(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measures, prints the table, fails below a gate."""
+    """Tests what is measured, measures, prints the tables, fails below a gate."""
     sync(session)
+    session.run("pytest", "-q", "benchmarks")
     session.run("python", "-m", "benchmarks", *session.posargs)
 
 

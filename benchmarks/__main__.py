@@ -14,6 +14,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from benchmarks import stages
+
 ROUNDS = 60
 HERE = Path(__file__).parent
 
@@ -47,6 +49,8 @@ def main() -> int:
     for name, item in tables["shown"].items():
         measured = importlib.import_module(f"benchmarks.{item['module']}").measure(ROUNDS)
         print(f"{name:20} " + ", ".join(f"{figure} {value:.0f} ns" for figure, value in measured.items()))
+    print()
+    stages.main()
     print(f"calibration {calibration_ns():.1f} ns a step")
     return int(failed)
 

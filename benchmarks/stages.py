@@ -1,7 +1,7 @@
 """CPU of every stage a span passes, nanoseconds a span, at 16, 512 and 4,096 spans a request of 1 KB spans.
 
-`python -m benchmarks.stages`; `nox -s bench` shows it too. One thread, nothing beside it: what a stage costs, not what it
-waits for. Each figure is the least of many rounds.
+`python -m benchmarks.stages`; `nox -s bench` shows it too. One thread, nothing beside it: what a stage costs, not what
+it waits for. Each figure is the least of many rounds.
 """
 
 from __future__ import annotations

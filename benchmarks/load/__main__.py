@@ -53,6 +53,7 @@ def run(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     settings = dict(item.split("=", 1) for item in args.set)
     if args.no_lake:
         settings["LLM_OBS_SINKS__LAKE__ENABLED"] = "false"
+        args.command = "collect"  # there is nothing to query
     before_ns = calibration_ns()
     collector = CollectorProcess(folder / "data", args.command, settings)
     try:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Callable
 from typing import NamedTuple
 
+from blake3 import blake3
 from llm_obs_core.config import Receiver
 from llm_obs_core.interfaces import Context, Log, Outcome, SpanBatch
 from llm_obs_core.model import LogRecord
@@ -112,7 +112,7 @@ class Pipeline:
             kind=context.kind,
             tenant=context.tenant,
             received_ns=context.received_ns,
-            digest=hashlib.blake2b(body, digest_size=DIGEST_BYTES).digest(),
+            digest=blake3(body).digest(DIGEST_BYTES),
             accepted=len(batch),
             rejected=batch.received - len(batch),
             payload=emit(batch, edits),
