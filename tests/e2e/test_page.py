@@ -99,6 +99,25 @@ def test_a_drag_over_a_chart_chooses_its_time(look: Open) -> None:
     assert "from" not in query(watched)
 
 
+def test_a_time_can_be_typed_in_the_browser_s_zone(look: Open, store: MemoryStore) -> None:
+    watched = look("/traces?range=6h&live=off", timezone_id="Asia/Kolkata")
+    page = watched.page
+    page.get_by_text("times in Asia/").wait_for()
+    page.locator("summary", has_text="Other").click()
+    page.get_by_label("From").fill("2026-01-02T03:30")
+    page.get_by_label("To").fill("2026-01-02T03:00")
+    page.get_by_role("button", name="Show").click()
+    assert "from" not in query(watched)
+    page.get_by_label("To").fill("2026-01-02T04:00")
+    page.get_by_role("button", name="Show").click()
+    watched.settle()
+    # 03:30 in Kolkata is 22:00 of the day before in UTC.
+    assert (query(watched)["from"], query(watched)["to"]) == (["1767304800000"], ["1767306600000"])
+    assert page.get_by_role("button", name="Remove time 2 Jan 03:30 – 04:00").is_visible()
+    assert page.get_by_text("No traces match.").is_visible()
+    assert watched.barriers() == []
+
+
 def test_a_row_filters_the_page_and_the_filter_stays(look: Open) -> None:
     watched = look("/")
     page = watched.page

@@ -84,7 +84,7 @@ def agent(now_ns: int) -> list[Span]:
     first = {
         semconv.SYSTEM_INSTRUCTIONS: system,
         semconv.INPUT_MESSAGES: json.dumps([question]),
-        semconv.OUTPUT_MESSAGES: json.dumps([asks]),
+        semconv.OUTPUT_MESSAGES: json.dumps([{**asks, "finish_reason": "tool_call"}]),
         semconv.REQUEST_STREAM: True,
         semconv.RESPONSE_TIME_TO_FIRST_CHUNK: 0.4,
     }

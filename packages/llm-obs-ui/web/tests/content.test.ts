@@ -40,12 +40,22 @@ test("messages come in the order of reading", () => {
 
 test("a step shows what the steps before did not have, and always its answer", () => {
   const seen = new Set<string>();
-  const first = messages([item("system", "s"), item("input", "q"), item("output", "a")]);
+  const says = (role: string, content: string) => ({ role, parts: [{ type: "text", content }] });
+  const [question, answer] = [says("user", "q"), says("assistant", "a")];
+  const first = messages([item("system", "s"), item("input", question), item("output", answer)]);
   assert.deepEqual(news(first, seen), { fresh: first, repeated: 0 });
-  const second = messages([item("system", "s"), item("input", "q"), item("input", "a", 1), item("input", "q2", 2), item("output", "a")]);
+  const second = messages([item("system", "s"), item("input", question), item("input", answer, 1), item("input", says("user", "q2"), 2), item("output", answer)]);
   const { fresh, repeated } = news(second, seen);
   assert.deepEqual(fresh.map((one) => one.key), ["input/2", "output/0"]);
   assert.equal(repeated, 3);
+});
+
+test("an answer that comes back without its finish reason is known", () => {
+  const told = new Set<string>();
+  const parts = [{ type: "text", content: "yes" }];
+  news(messages([item("output", { role: "assistant", parts, finish_reason: "stop" })]), told);
+  const { fresh } = news(messages([item("input", { role: "assistant", parts }), item("input", { role: "user", parts }, 1)]), told);
+  assert.deepEqual(fresh.map((one) => one.role), ["user"]);
 });
 
 test("JSON is laid out from its own text", () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bytes, change, count, duration, exact, exactMoney, money, percent, trimmed } from "../src/logic/format.ts";
+import { bytes, change, costOf, count, duration, exact, exactMoney, money, percent, trimmed } from "../src/logic/format.ts";
 import { big, millis, nanos, offsetNs, sum } from "../src/logic/int64.ts";
 
 test("durations carry three digits and never round up into the wrong unit", () => {
@@ -37,6 +37,12 @@ test("money keeps small amounts readable and unknown apart from nothing", () => 
   assert.equal(exactMoney("12345678901234567890"), "$12,345,678,901.234567890");
   assert.equal(exactMoney("450000"), "$0.000450000");
   assert.equal(exactMoney(-5n), "−$0.000000005");
+});
+
+test("calls without a price cost an unknown amount, free ones nothing", () => {
+  assert.equal(costOf({ costNanoUsd: "0", unpriced: "3" }), "–");
+  assert.equal(costOf({ costNanoUsd: "0", unpriced: "0" }), "$0");
+  assert.equal(costOf({ costNanoUsd: "1234567890", unpriced: "3" }), "$1.23");
 });
 
 test("counts", () => {

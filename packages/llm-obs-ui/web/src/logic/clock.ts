@@ -35,6 +35,12 @@ export function full(ms: number): string {
   return `${date} ${hourMinute(ms)}:${two(at.getSeconds())}.${String(at.getMilliseconds()).padStart(3, "0")} UTC${zone}`;
 }
 
+/** `2026-11-24T14:05`, as a field for a day and an hour takes it. */
+export function localInput(ms: number): string {
+  const at = new Date(ms);
+  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}T${hourMinute(ms)}`;
+}
+
 /** `now`, `12 s ago`, `3 min ago`, `5 h ago`, `2 d ago`. */
 export function ago(ms: number, now: number): string {
   const past = now - ms;

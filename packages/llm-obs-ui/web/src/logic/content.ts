@@ -155,12 +155,17 @@ function parseJson(body: string): unknown {
 }
 
 /**
- * Messages of a call that an earlier step did not have: `digests` holds what was seen, and is added to. A conversation
- * is sent anew with every call, so only the end of it is news.
+ * Messages of a call that an earlier step did not have: `told` holds what was, and is added to. A conversation is sent
+ * anew with every call, so only the end of it is news, and the answer always.
  */
-export function news(all: readonly Message[], digests: Set<string>): { fresh: Message[]; repeated: number } {
-  const fresh = all.filter((one) => one.slot !== "tools" && !digests.has(one.slot === "output" ? "" : one.digest));
-  const repeated = all.filter((one) => one.slot !== "tools").length - fresh.length;
-  for (const one of all) digests.add(one.digest);
-  return { fresh, repeated };
+export function news(all: readonly Message[], told: Set<string>): { fresh: Message[]; repeated: number } {
+  const spoken = all.filter((one) => one.slot !== "tools");
+  const fresh = spoken.filter((one) => one.slot === "output" || !told.has(sameness(one)));
+  for (const one of spoken) told.add(sameness(one));
+  return { fresh, repeated: spoken.length - fresh.length };
+}
+
+/** Equal for messages that say the same: an answer comes back in the next call without its finish reason. */
+function sameness(message: Message): string {
+  return message.parts === null ? message.digest : `${message.role} ${JSON.stringify(message.parts)}`;
 }

@@ -55,6 +55,11 @@ export function money(nano: Int64 | number | bigint | null | undefined): string 
   return `$${usd.toFixed(places)}`;
 }
 
+/** What calls cost together: unknown, not nothing, when no price was known for any of them. */
+export function costOf(row: { costNanoUsd: Int64; unpriced: Int64 }): string {
+  return row.costNanoUsd === "0" && row.unpriced !== "0" ? "–" : money(row.costNanoUsd);
+}
+
 /** Every digit of an amount: `$0.000450000`. */
 export function exactMoney(nano: Int64 | bigint): string {
   const value = typeof nano === "string" ? big(nano) : nano;

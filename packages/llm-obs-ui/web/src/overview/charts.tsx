@@ -2,7 +2,7 @@
 
 import { useMemo } from "preact/hooks";
 import type { AggregateRow } from "../api/types.ts";
-import { count, duration, money } from "../logic/format.ts";
+import { costOf, count, duration, money } from "../logic/format.ts";
 import { num } from "../logic/int64.ts";
 import { Chart } from "../parts/chart.tsx";
 import { countLayers, lineLayers, modelLayers, tokenLayers, total, type OverviewAnswer } from "./data.ts";
@@ -38,7 +38,7 @@ export function Charts({ answer, onZoom }: Props) {
       <Chart {...shared} title="Latency" kind="lines" layers={layers.latency} format={duration} summary={sum((row) => `P50 ${duration(row.duration?.p50)}, P99 ${duration(row.duration?.p99)}`)} />
       <Chart {...shared} title="Time to first token" kind="lines" layers={layers.ttft} format={duration} summary={sum((row) => `P50 ${duration(row.ttft?.p50)}`)} />
       <Chart {...shared} title="Tokens" kind="stack" layers={layers.tokens} format={count} summary={sum((row) => `${count(row.inputTokens)} in, ${count(row.outputTokens)} out`)} />
-      <Chart {...shared} title="Cost by model" kind="stack" layers={layers.cost} format={money} summary={answer.costs.error?.message ?? sum((row) => money(row.costNanoUsd))} />
+      <Chart {...shared} title="Cost by model" kind="stack" layers={layers.cost} format={money} summary={answer.costs.error?.message ?? sum(costOf)} />
       <Chart {...shared} title="Output speed" kind="lines" layers={layers.speed} format={count} summary={sum((row) => `${count(Math.round(row.tokensPerSecond ?? 0))} tokens a second`)} />
     </div>
   );

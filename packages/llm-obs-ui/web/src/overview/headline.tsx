@@ -2,7 +2,7 @@
 
 import type { ComponentChildren } from "preact";
 import type { AggregateRow } from "../api/types.ts";
-import { change, count, duration, exact, exactMoney, money, percent, trimmed } from "../logic/format.ts";
+import { change, costOf, count, duration, exact, exactMoney, money, percent, trimmed } from "../logic/format.ts";
 import { big, num } from "../logic/int64.ts";
 import type { TimeWindow } from "../logic/window.ts";
 
@@ -44,8 +44,8 @@ export function Headline({ now, before, window }: Props) {
       <Figure label="Tokens out" value={now ? count(now.outputTokens) : "–"} title={now && exact(now.outputTokens)} change={compared((row) => num(row.outputTokens))}>
         {now && `${percent(reasoning)} reasoning`}
       </Figure>
-      <Figure label="Cost" value={now ? money(now.costNanoUsd) : "–"} title={now && exactMoney(now.costNanoUsd)} change={compared((row) => num(row.costNanoUsd))}>
-        {now && (big(now.unpriced) > 0n ? `+ ${exact(now.unpriced)} without a price` : `${money(num(now.costNanoUsd) / requests)} a call`)}
+      <Figure label="Cost" value={now ? costOf(now) : "–"} title={now && exactMoney(now.costNanoUsd)} change={compared((row) => num(row.costNanoUsd))}>
+        {now && (big(now.unpriced) > 0n ? `${now.costNanoUsd === "0" ? "" : "+ "}${exact(now.unpriced)} without a price` : `${money(num(now.costNanoUsd) / requests)} a call`)}
       </Figure>
     </dl>
   );

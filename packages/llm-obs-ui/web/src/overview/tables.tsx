@@ -3,7 +3,7 @@
 import { useState } from "preact/hooks";
 import type { AggregateRow } from "../api/types.ts";
 import { withFilter } from "../logic/filters.ts";
-import { count, duration, exact, exactMoney, money, percent } from "../logic/format.ts";
+import { costOf, count, duration, exact, exactMoney, percent } from "../logic/format.ts";
 import { num } from "../logic/int64.ts";
 import { address } from "../logic/place.ts";
 import { keyText, type OverviewAnswer, type Part } from "./data.ts";
@@ -30,7 +30,7 @@ const TOKENS: Column = {
   title: (row) => `${exact(row.inputTokens)} in, ${exact(row.outputTokens)} out`,
   room: "mid",
 };
-const COST: Column = { head: "Cost", value: (row) => num(row.costNanoUsd), show: (row) => money(row.costNanoUsd), title: (row) => `${exactMoney(row.costNanoUsd)}, ${exact(row.unpriced)} calls without a price` };
+const COST: Column = { head: "Cost", value: (row) => num(row.costNanoUsd), show: costOf, title: (row) => `${exactMoney(row.costNanoUsd)}, ${exact(row.unpriced)} calls without a price` };
 const FAILED: Column = { head: "Failed", value: (row) => num(row.errors), show: (row) => count(row.errors), title: (row) => exact(row.errors) };
 
 const PEOPLE = [REQUESTS, ERRORS, P95, COST];

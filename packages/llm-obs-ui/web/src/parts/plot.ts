@@ -23,6 +23,8 @@ export interface PlotSpec {
   onZoom: (fromMs: number, toMs: number) => void;
 }
 
+/** The top of a scale that nothing is drawn on. */
+const NOTHING = 1e-9;
 export const PLOT_HEIGHT = 174;
 
 /** Layers in the order of drawing, each with what its line or bar reaches to. */
@@ -60,11 +62,11 @@ export function plotOptions(spec: PlotSpec, width: number, current: () => PlotSp
     },
     scales: {
       x: { time: true, range: () => [current().window.startMs / 1000, (current().window.startMs + bucketStarts(current().window).length * current().window.stepMs) / 1000] },
-      y: { range: (_plot, _least, most) => [0, most > 0 ? most * 1.06 : 1] },
+      y: { range: (_plot, _least, most) => [0, most > 0 ? most * 1.06 : NOTHING] },
     },
     axes: [
       { ...axis, grid: { show: false }, space: 64, size: 21, gap: 6, values: (_plot, splits) => axisLabels(splits.map((split) => split * 1000)) },
-      { ...axis, size: 54, gap: 6, space: 34, values: (_plot, splits) => splits.map((split) => trimmed(current().format(split))) },
+      { ...axis, size: 54, gap: 6, space: 34, values: (plot, splits) => splits.map((split) => (split && plot.scales["y"]!.max === NOTHING ? "" : trimmed(current().format(split)))) },
     ],
     series: [
       {},

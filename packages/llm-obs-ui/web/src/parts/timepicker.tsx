@@ -2,6 +2,7 @@
 
 import { choiceLabel, RANGES, readChoice, writeChoice } from "../logic/window.ts";
 import { setParams } from "../navigation.ts";
+import { CustomTime } from "./customtime.tsx";
 import { Icon } from "./icons.tsx";
 
 /** Live unless it was turned off, or the time has an end. */
@@ -48,6 +49,7 @@ export function TimePicker({ params }: { params: URLSearchParams }) {
           </option>
         ))}
       </select>
+      <CustomTime choice={choice} params={params} />
       <button type="button" class="button live" aria-pressed={live} disabled={fixed} onClick={toggle} title={fixed ? "This time has an end" : live ? "Asking again by itself" : "Stands still"}>
         <span class="dot" aria-hidden="true" />
         Live

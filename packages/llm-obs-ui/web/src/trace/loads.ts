@@ -41,7 +41,7 @@ const HELPING = 24;
 /** The transcript, a helping of steps at a time, each with what the steps before did not say. */
 export function useTranscript(trace: string, spans: readonly string[]) {
   const [state, setState] = useState<{ steps: Step[]; asked: number; error?: ApiError; loading: boolean }>({ steps: [], asked: 0, loading: false });
-  const digests = useRef(new Set<string>());
+  const told = useRef(new Set<string>());
   const busy = useRef(false);
   const more = () => {
     if (busy.current || state.asked >= spans.length) return;
@@ -51,7 +51,7 @@ export function useTranscript(trace: string, spans: readonly string[]) {
     ask<ContentAnswer>(SPAN_CONTENT, { id: trace, spans: wanted })
       .then((answer) => {
         const found = new Map((answer.trace?.spans ?? []).map((span) => [span.id, span.content]));
-        const added = wanted.map((span) => ({ span, ...news(messages(found.get(span) ?? []), digests.current) }));
+        const added = wanted.map((span) => ({ span, ...news(messages(found.get(span) ?? []), told.current) }));
         setState((now) => ({ steps: [...now.steps, ...added], asked: now.asked + wanted.length, loading: false }));
       })
       .catch((error: unknown) => setState((now) => ({ ...now, loading: false, error: error instanceof ApiError ? error : new ApiError(String(error), 0) })))

@@ -6,6 +6,7 @@ import { useKeys } from "../keys.ts";
 import { duration, exact, trimmed } from "../logic/format.ts";
 import { ticks } from "../logic/ticks.ts";
 import { reveal, visibleNodes, type Tree, type TreeNode } from "../logic/tree.ts";
+import { Icon } from "../parts/icons.tsx";
 import { Minimap } from "./minimap.tsx";
 import { SpanRow } from "./row.tsx";
 import { useZoomDrag, type TimeSpan } from "./zoom.ts";
@@ -77,12 +78,13 @@ export function Waterfall({ tree, selected, onSelect, onEnter }: Props) {
       if (tree.nodes[next]!.error) return select(next);
     }
   };
+  const zoomToSpan = () => node && node.durationNs > 0 && setZoom(around(node, total));
   useKeys({
     j: () => line(at + 1),
     k: () => line(at - 1),
     e: nextError,
     "0": () => setZoom({ from: 0, to: total }),
-    z: () => node && node.durationNs > 0 && setZoom(around(node, total)),
+    z: zoomToSpan,
     "*": () => setCollapsed(new Set()),
     "-": () => setCollapsed(new Set(tree.nodes.filter((one) => one.size > 1).map((one) => one.span.id))),
   });
@@ -124,7 +126,7 @@ export function Waterfall({ tree, selected, onSelect, onEnter }: Props) {
         <span class="span-took number">Duration</span>
         <span class="span-tokens number">Tokens</span>
         <span class="span-cost number">Cost</span>
-        <Ruler zoom={zoom} total={total} onZoom={setZoom} />
+        <Ruler zoom={zoom} total={total} onZoom={setZoom} onSpan={zoomToSpan} />
       </div>
       <div
         ref={body}
@@ -185,12 +187,19 @@ function lineOf(shown: readonly number[], place: number): number {
   return low;
 }
 
-function Ruler({ zoom, total, onZoom }: { zoom: TimeSpan; total: number; onZoom: (zoom: TimeSpan) => void }) {
+interface RulerProps {
+  zoom: TimeSpan;
+  total: number;
+  onZoom: (zoom: TimeSpan) => void;
+  onSpan: () => void;
+}
+
+function Ruler({ zoom, total, onZoom, onSpan }: RulerProps) {
   const drag = useZoomDrag(zoom, onZoom);
   const width = zoom.to - zoom.from || 1;
   const zoomed = zoom.from > 0 || zoom.to < total;
-  // No label under the button, none cut at the end.
-  const labelled = zoom.to - width * (zoomed ? 0.45 : 0.06);
+  // No label under the button.
+  const labelled = zoom.to - width * (zoomed ? 0.45 : 0.16);
   return (
     <div class="span-time ruler" {...drag.handlers} title="Drag to zoom">
       {ticks(zoom.from, zoom.to, TICKS).filter((tick) => tick <= labelled).map((tick) => (
@@ -199,9 +208,13 @@ function Ruler({ zoom, total, onZoom }: { zoom: TimeSpan; total: number; onZoom:
         </span>
       ))}
       {drag.range && <span class="drag-range" style={{ left: `${drag.range[0] * 100}%`, width: `${(drag.range[1] - drag.range[0]) * 100}%` }} />}
-      {zoomed && (
-        <button type="button" class="button small zoom-out" onClick={() => onZoom({ from: 0, to: total })}>
+      {zoomed ? (
+        <button type="button" class="button small zoom" onClick={() => onZoom({ from: 0, to: total })} title="Show the whole time (0)">
           Whole time
+        </button>
+      ) : (
+        <button type="button" class="icon-button zoom" onClick={onSpan} title="Zoom to the selected span (z)" aria-label="Zoom to the selected span">
+          <Icon name="zoom" />
         </button>
       )}
     </div>

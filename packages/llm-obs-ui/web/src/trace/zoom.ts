@@ -31,7 +31,7 @@ export function useZoomDrag(shown: TimeSpan, onZoom: (zoom: TimeSpan) => void): 
     range,
     handlers: {
       onPointerDown(event) {
-        if (event.button !== 0) return;
+        if (event.button !== 0 || (event.target as Element).closest("button")) return;
         (event.currentTarget as HTMLElement).setPointerCapture(event.pointerId);
         start.current = share(event);
       },
