@@ -30,6 +30,7 @@ class JsonLinesSink:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: int | None = None
+        self._held: Position | None = None
 
     @property
     def limits(self) -> SinkLimits:
@@ -38,11 +39,17 @@ class JsonLinesSink:
 
     async def start(self) -> Position | None:
         """Opens the file, cuts off what no Position line closes, and says how far it is."""
-        return await asyncio.to_thread(self._open)
+        self._held = await asyncio.to_thread(self._open)
+        return self._held
 
     async def write(self, parts: Sequence[SinkPart], first: Position, last: Position) -> None:
-        """Appends all parts and their Position; returns when they are on disk."""
+        """Appends all parts and their Position, unless it holds them already; returns when they are on disk."""
+        if self._held is not None and last <= self._held:
+            return
+        if self._held is not None and first <= self._held:
+            raise StoreError(f"a write behind {self._held}", got=f"{first} to {last}", where=str(self._path))
         await asyncio.to_thread(self._append, parts, last)
+        self._held = last
 
     async def stop(self) -> None:
         """Closes the file."""

@@ -1,0 +1,24 @@
+"""The sink passes the suite that every sink of llm-obs passes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+from llm_obs_core.interfaces import Sink
+from llm_obs_example.config import JsonLinesOptions
+from llm_obs_example.sink import make
+from llm_obs_testing.contracts.sink import SinkContract
+
+
+class TestJsonLinesSink(SinkContract):
+    def make(self, folder: Path) -> Sink:
+        return make(JsonLinesOptions(path=str(folder / "spans.jsonl")))
+
+    async def stored(self, folder: Path) -> Iterable[tuple[str, bytes, bytes, str]]:
+        rows = map(msgspec.json.decode, (folder / "spans.jsonl").read_bytes().splitlines())
+        spans = {(row["tenant"], row["trace_id"], row["span_id"]): row["name"] for row in rows if "position" not in row}
+        return [
+            (tenant, bytes.fromhex(trace), bytes.fromhex(span), name) for (tenant, trace, span), name in spans.items()
+        ]
