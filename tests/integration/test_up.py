@@ -193,3 +193,45 @@ def test_mistakes_are_one_line_and_config_check_finds_them_too(
         assert (done.returncode, done.stdout) == (2, "")
         assert said in done.stderr
         assert done.stderr.count("\n") == 1
+
+
+def test_dead_letters_are_listed_and_sent_again_with_and_without_a_collector(tmp_path: Path) -> None:
+    from llm_obs_collector.sinks.letters import DeadLetters, Letter
+    from llm_obs_core.model import Position
+
+    data = tmp_path / "data"
+    kept = DeadLetters(data, "lake")
+
+    def letter(number: int) -> str:
+        payload = request(make_trace(number))
+        made = Letter.of(
+            "lake", Position("old", 0, number), "default", 1, payload, len(make_trace(number)), "refused", "no"
+        )
+        kept.put(made, payload)
+        return made.id
+
+    first, second = letter(1), letter(2)
+    listed = answer(data, "dead-letters")
+    assert [(row["id"], row["sink"], row["cause"], row["reason"]) for row in listed] == [
+        (first, "lake", "refused", "no"),
+        (second, "lake", "refused", "no"),
+    ]
+    assert second in run(data, "dead-letters").stdout
+    sent = answer(data, "dead-letters", "send", first)  # into the log, for the next start
+    assert sent == [{"sink": "lake", "letters": 1, "spans": len(make_trace(1)), "unreadable": 0}]
+    assert [row["id"] for row in answer(data, "dead-letters")] == [second]
+    with up(data):
+        wait_until_stored(data, len(make_trace(1)))
+        assert answer(data, "dead-letters", "send")[0]["letters"] == 1
+        assert wait_until_stored(data, len(make_trace(1)) + len(make_trace(2)))["exact"]
+        assert answer(data, "dead-letters") == answer(data, "dead-letters", "send") == []
+    assert {row["id"] for row in answer(data, "traces")} == {make_trace(number)[0].trace_id.hex() for number in (1, 2)}
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+def test_idle_it_takes_less_than_250_mb(tmp_path: Path) -> None:
+    with up(tmp_path / "data") as (addresses, child):
+        graphql(addresses["query"], "{ traces(first: 1) { nodes { id } } }")
+        status = Path(f"/proc/{child.pid}/status").read_text()
+    resident_kib = int(status.split("VmRSS:")[1].split()[0])
+    assert resident_kib <= 250 * 1024

@@ -6,14 +6,15 @@ from libc.string cimport memcpy
 from llm_obs_core_ext.batch cimport *
 
 
-cdef uint32_t take_attrs(SpanBatch out, SpanBatch source, uint32_t first, uint32_t count):
+cdef uint32_t take_attrs(SpanBatch out, SpanBatch source, uint32_t first, uint32_t count) noexcept nogil:
     memcpy(out.attrs + out.attr_count, source.attrs + first, count * sizeof(Attr))
     out.attr_count += count
     return <uint32_t> (out.attr_count - count)
 
 
-cdef void take(SpanBatch out, SpanBatch source, const unsigned char[:] mask, uint32_t shift) except *:
-    # Appends the chosen rows; `shift` is the place of the source's first buffer among those of `out`.
+cdef void take(SpanBatch out, SpanBatch source, const unsigned char* mask, uint32_t shift) noexcept nogil:
+    # Appends the chosen rows, all when there is no mask; `shift` is the place of the source's first buffer among those
+    # of `out`.
     cdef Py_ssize_t i
     cdef SpanRow* row
     cdef ScopeRow* scope
@@ -21,7 +22,7 @@ cdef void take(SpanBatch out, SpanBatch source, const unsigned char[:] mask, uin
     cdef Py_ssize_t last_scope = -1
     cdef Py_ssize_t last_resource = -1
     for i in range(source.row_count):
-        if mask is not None and not mask[i]:
+        if mask != NULL and not mask[i]:
             continue
         row = &out.rows[out.row_count]
         row[0] = source.rows[i]
@@ -65,7 +66,9 @@ def select_rows(SpanBatch batch not None, const unsigned char[:] mask not None):
     out.keys = batch.keys
     out._set_buffers(batch.buffers)
     out._reserve(rows, attrs, batch.scope_count, batch.resource_count)
-    take(out, batch, mask, 0)
+    if batch.row_count:
+        with nogil:
+            take(out, batch, &mask[0], 0)
     return out
 
 
@@ -92,7 +95,8 @@ def concat_rows(list batches not None):
     out._set_buffers(buffers)
     out._reserve(rows, attrs, scopes, resources)
     for batch in batches:
-        take(out, batch, None, shift)
+        with nogil:
+            take(out, batch, NULL, shift)
         shift += <uint32_t> batch.buffer_count
     return out
 
