@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import msgspec
 from llm_obs_core.errors import LlmObsError, StoreError
@@ -24,12 +23,12 @@ from llm_obs_core.interfaces import (
     TraceSummary,
     ValueCount,
 )
-from llm_obs_core.model import CONTENT_SLOTS, MEASURE_KEYS, MEASURE_VALUES, Position, Span
+from llm_obs_core.model import CONTENT_SLOTS, MEASURE_KEYS, Position, Span
 
 from llm_obs_testing.arrow import decode
-from llm_obs_testing.measures import MINUTE_NS, aggregate, key_value, measure
+from llm_obs_testing.measures import MINUTE_NS, aggregate, key_value, measure_rows
 from llm_obs_testing.parts import CONTENT_KEY, make_part
-from llm_obs_testing.rows import Message, Row, messages, rows_of, without_content
+from llm_obs_testing.rows import Row, rows_of, without_content
 from llm_obs_testing.traces import matches, summarize
 
 __all__ = ["MemoryReader", "MemorySink", "MemoryStore"]
@@ -38,7 +37,7 @@ __all__ = ["MemoryReader", "MemorySink", "MemoryStore"]
 class _Stored(msgspec.Struct):
     span: Span
     row: Row
-    content: list[Message]
+    content: list[ContentItem]
 
 
 class MemoryStore:
@@ -73,28 +72,16 @@ class MemoryStore:
 def _taken(part: SinkPart) -> tuple[list[_Stored], list[Row]]:
     """A part's spans and its measures."""
     rows = rows_of(part.spans)
-    spans = list(part.spans.spans())
+    spans = part.spans.spans()
     stored = [_Stored(without_content(span), row, []) for span, row in zip(spans, rows, strict=True)]
-    if part.contents is None:
-        for item, span in zip(stored, spans, strict=True):
-            item.content = messages(span, CONTENT_KEY)
-    else:
-        columns = {name: decode(column) for name, column in part.contents.columns().items()}
-        for at, slot, index, digest, body in zip(
-            *(columns[name] for name in ("row", "slot", "index", "digest", "body")), strict=True
-        ):
-            stored[at].content.append(Message(CONTENT_SLOTS[slot][0], index, digest, body))
-    return stored, measure(rows).rows if part.measures is None else _measure_rows(part.measures)
-
-
-def _measure_rows(measures: Any) -> list[Row]:
-    columns = {name: decode(column) for name, column in measures.columns().items()}
-    names = [column.name for column in (*MEASURE_KEYS, *MEASURE_VALUES) if column.type != "histogram"]
-    rows: list[Row] = [dict(zip(names, values, strict=True)) for values in zip(*map(columns.get, names), strict=True)]
-    for name in (column.name for column in MEASURE_VALUES if column.type == "histogram"):
-        for row, index, count in zip(rows, columns[f"{name}_index"], columns[f"{name}_count"], strict=True):
-            row[name] = dict(zip(index, count, strict=True))
-    return rows
+    contents = part.spans.contents(CONTENT_KEY) if part.contents is None else part.contents
+    columns = {name: decode(column) for name, column in contents.columns().items()}
+    for at, slot, index, digest, body in zip(
+        *(columns[name] for name in ("row", "slot", "index", "digest", "body")), strict=True
+    ):
+        item = ContentItem(CONTENT_SLOTS[slot][0], index, digest, body, len(body.encode()))
+        stored[at].content.append(item)
+    return stored, measure_rows(part.spans.measures() if part.measures is None else part.measures)
 
 
 class MemorySink:
@@ -212,14 +199,5 @@ def _place(summary: TraceSummary) -> Cursor:
 
 
 def _stored(item: _Stored, scope: Scope) -> StoredSpan:
-    content = [
-        ContentItem(
-            message.slot,
-            message.index,
-            message.digest,
-            message.body if scope.content else None,
-            len(message.body.encode()),
-        )
-        for message in item.content
-    ]
+    content = item.content if scope.content else [msgspec.structs.replace(part, body=None) for part in item.content]
     return StoredSpan(item.span, dict(item.row), tuple(content))

@@ -1,8 +1,7 @@
-"""What rows of `SPAN_COLUMNS` mean, and what a span's messages are, in plain Python."""
+"""What rows of `SPAN_COLUMNS` mean, in plain Python."""
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 import msgspec
@@ -12,21 +11,12 @@ from llm_obs_core.model import CONTENT_SLOTS, Span, StatusCode
 
 from llm_obs_testing.arrow import decode
 
-__all__ = ["Message", "Row", "is_call", "is_error", "messages", "model_of", "rows_of", "without_content"]
+__all__ = ["Row", "is_call", "is_error", "model_of", "rows_of", "without_content"]
 
 Row = dict[str, Any]
 """Column name to value, every name of `SPAN_COLUMNS`."""
 
 _SLOT_KEYS = {attribute for _, attribute in CONTENT_SLOTS}
-
-
-class Message(msgspec.Struct, frozen=True):
-    """One message of a span's content."""
-
-    slot: str
-    index: int
-    digest: bytes
-    body: str
 
 
 def rows_of(batch: SpanBatch) -> list[Row]:
@@ -55,29 +45,3 @@ def without_content(span: Span) -> Span:
     """The span without the attributes of `CONTENT_SLOTS`."""
     kept = {key: value for key, value in span.attributes.items() if key not in _SLOT_KEYS}
     return msgspec.structs.replace(span, attributes=kept)
-
-
-def messages(span: Span, key: bytes) -> list[Message]:
-    """The span's content, message by message: a JSON array's elements each, anything else as one."""
-    found: list[Message] = []
-    for slot, attribute in CONTENT_SLOTS:
-        value = span.attributes.get(attribute)
-        if value is None:
-            continue
-        for index, body in enumerate(_bodies(value)):
-            digest = hashlib.blake2b(body.encode(), digest_size=16, key=key).digest()
-            found.append(Message(slot, index, digest, body))
-    return found
-
-
-def _bodies(value: Any) -> list[str]:
-    if isinstance(value, str):
-        if not value.lstrip(" \t\r\n").startswith("["):
-            return [value]
-        try:
-            return [bytes(item).decode() for item in msgspec.json.decode(value, type=list[msgspec.Raw])]
-        except msgspec.DecodeError:
-            return [value]
-    if isinstance(value, list):
-        return [item if isinstance(item, str) else msgspec.json.encode(item).decode() for item in value]
-    return [msgspec.json.encode(value).decode()]
