@@ -9,6 +9,8 @@ from typing import Any
 
 from llm_obs.cli import COMMANDS
 from llm_obs_core import hookspecs, plugins
+from llm_obs_core.config import keys
+from llm_obs_core.metrics import METRICS
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = [
@@ -53,6 +55,23 @@ def test_the_architecture_page_names_what_there_is() -> None:
     assert set(re.findall(r"`llm-obs ([\w-]+)`", page)) == set(COMMANDS)
     hooks = {name for name in vars(hookspecs) if name.startswith("register_")}
     assert set(re.findall(r"`(register_\w+)`", page)) == hooks == {f"register_{role}s" for role in plugins.ROLES}
+
+
+def words(page: str, head: str) -> set[str]:
+    """The names in code of one bullet of "Words"; `a.{b,c}` stands for `a.b` and `a.c`."""
+    (bullet,) = re.findall(rf"^- \*\*{head}\*\*:(.*?)(?=^- \*\*|\Z)", page, re.MULTILINE | re.DOTALL)
+    found = set()
+    for text in re.findall(r"`([^`]+)`", bullet):
+        first, _, rest = text.partition("{")
+        inner, _, last = rest.partition("}")
+        found |= {first + name + last for name in inner.split(",")}
+    return found
+
+
+def test_the_architecture_page_names_every_key_and_metric() -> None:
+    page = (ROOT / "ARCHITECTURE.md").read_text()
+    assert words(page, "Configuration") == {key.path for key in keys()}
+    assert words(page, "Metrics") == {metric.name for metric in METRICS}
 
 
 def test_no_module_is_larger_than_the_house_allows() -> None:
