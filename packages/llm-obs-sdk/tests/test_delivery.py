@@ -15,7 +15,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
 
 
 def exact(result):
@@ -197,6 +197,57 @@ def test_attached_takes_model_spans_and_their_ancestors_alone(collector):
     assert set(spans) == {"GET /", "chat m"}
     assert {"user.id": "ann"}.items() <= {a.key: a.value.string_value for a in spans["chat m"].attributes}.items()
     assert len(theirs.get_finished_spans()) == 4
+
+
+def test_attached_the_sample_rate_keeps_whole_traces_and_others_see_all(collector, caplog):
+    provider = TracerProvider(shutdown_on_exit=False)
+    theirs = InMemorySpanExporter()
+    provider.add_span_processor(SimpleSpanProcessor(theirs))
+    sdk.init("t", endpoint=collector.url, instrument=(), tracer_provider=provider, sample_rate=0.25)
+    tracer = provider.get_tracer("web")
+    for _ in range(400):
+        with tracer.start_as_current_span("GET /"), tracer.start_as_current_span("chat m", attributes={"gen_ai.a": 1}):
+            pass
+    floor = sampling.threshold(0.25)
+    kept = {s.context.trace_id for s in theirs.get_finished_spans() if s.context.trace_id & ((1 << 56) - 1) >= floor}
+    result = sdk.flush(5)
+    assert 50 < len(kept) < 150
+    assert (result.created, result.sampled_out) == (2 * len(kept), 2 * (400 - len(kept)))
+    spans = collector.spans()
+    assert {int.from_bytes(span.trace_id, "big") for span in spans} == kept
+    assert {span.trace_state for span in spans} == {"ot=th:c"}
+    assert len(theirs.get_finished_spans()) == 800
+    assert all(not span.context.trace_state for span in theirs.get_finished_spans())
+    assert caplog.records == []
+
+
+def test_attached_the_providers_variables_do_not_count_twice(collector, monkeypatch):
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "traceidratio")
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER_ARG", "0")
+    provider = TracerProvider(shutdown_on_exit=False, sampler=ALWAYS_ON)
+    sdk.init("t", endpoint=collector.url, instrument=(), tracer_provider=provider)
+    provider.get_tracer("web").start_span("chat m", attributes={"gen_ai.a": 1}).end()
+    assert sdk.flush(5).created == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "low", "expected"),
+    [
+        ("", "0fffffffffffff", None),
+        ("", "80000000000000", "th:8"),
+        ("rv:ffffffffffffff", "00000000000000", "th:8;rv:ffffffffffffff"),
+        ("rv:00000000000000", "ffffffffffffff", None),
+        ("th:4", "ffffffffffffff", "th:8"),
+        ("th:c;x:1", "ffffffffffffff", "th:c;x:1"),
+        ("th:no;rv:short", "ffffffffffffff", "th:8;rv:short"),
+    ],
+)
+def test_a_kept_traces_threshold_is_the_higher_one(state, low, expected):
+    states = trace.TraceState([("a", "b"), ("ot", state)] if state else [("a", "b")])
+    context = trace.SpanContext(int("1" * 18 + low, 16), 1, False, trace.TraceFlags(1), states)
+    found = sampling.kept(context, 1 << 55)
+    assert (found and found.state["ot"]) == expected
+    assert found is None or found.state["a"] == "b"
 
 
 def test_a_provider_without_processors_is_refused_by_name():

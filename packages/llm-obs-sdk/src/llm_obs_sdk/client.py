@@ -6,7 +6,6 @@ import atexit
 import logging
 import os
 import threading
-from importlib.metadata import version
 from typing import Any
 
 from llm_obs_core import semconv
@@ -24,8 +23,6 @@ __all__ = ["Client", "current", "flush", "init", "shutdown"]
 
 log = logging.getLogger("llm_obs.sdk")
 
-_VERSION = "0.1.0"
-
 
 class Client:
     """A tracer provider (our own, or the application's that we attach to), its delivery and its instrumentors.
@@ -40,13 +37,16 @@ class Client:
     def __init__(
         self, options: dict[str, Any], tracer_provider: Any = None, sampler: Any = None, plugins: Any = None
     ) -> None:
+        from importlib.metadata import version as version_of  # slow to import; `import llm_obs` does without
+
+        version = version_of("llm-obs-sdk")
         self.options = options
         self.guard = Guard()
         self._closed = False
         self._processor: Any = None
         threshold, chosen = sampling.choose(options["sample_rate"], sampler)
         try:
-            self.delivery = Delivery(options, f"llm-obs-sdk/{_VERSION}")
+            self.delivery = Delivery(options, f"llm-obs-sdk/{version}")
         except ValueError as error:
             where = "init(api_key=, headers=)"
             raise ConfigError(
@@ -56,13 +56,16 @@ class Client:
         if tracer_provider is None:
             from llm_obs_sdk.provider import Provider
 
-            self.provider = Provider(self.delivery.queue, _resource(options), threshold, chosen)
+            self.provider = Provider(self.delivery.queue, _resource(options, version), threshold, chosen)
         else:
             from llm_obs_sdk.processor import attach
 
             self.provider = tracer_provider
-            self._processor = attach(tracer_provider, self.delivery.queue, threshold)
-        self.tracer = self.provider.get_tracer("llm_obs", _VERSION)
+            # OTEL_TRACES_SAMPLER is the provider's business there; only a rate of our own counts.
+            rate = options["sample_rate"]
+            floor = 0 if rate is None else sampling.threshold(rate)
+            self._processor = attach(tracer_provider, self.delivery.queue, floor)
+        self.tracer = self.provider.get_tracer("llm_obs", version)
         self.recorder = Recorder(self.tracer, options["capture_content"], self.guard)
         self._instrumentors = Instrumentors(
             self.recorder, options["instrument"], plugins, options["instrument_options"]
@@ -217,13 +220,13 @@ def shutdown(timeout_s: float = 5.0) -> FlushResult:
     return client.shutdown(timeout_s) if client is not None else FlushResult(True, 0, 0, 0)
 
 
-def _resource(options: dict[str, Any]) -> Any:
+def _resource(options: dict[str, Any], version: str) -> Any:
     from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 
     values: dict[str, Any] = {
         "telemetry.sdk.language": "python",
         "telemetry.sdk.name": "llm-obs",
-        "telemetry.sdk.version": version("llm-obs-sdk"),
+        "telemetry.sdk.version": version,
         semconv.SERVICE_NAME: options["service_name"],
     }
     from_env = dict(OTELResourceDetector().detect().attributes)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-from llm_obs_core import plugins as plugin_manager
+from typing import TYPE_CHECKING, Any
 
 from llm_obs_sdk.recorder import Recorder
+
+if TYPE_CHECKING:
+    from llm_obs_core.plugins import Plugins
 
 __all__ = ["Instrumentors"]
 
@@ -30,7 +30,7 @@ class Instrumentors:
         self,
         recorder: Recorder,
         names: Sequence[str],
-        plugins: plugin_manager.Plugins | None,
+        plugins: Plugins | None,
         options: Mapping[str, Mapping[str, Any]],
     ) -> None:
         self._recorder = recorder
@@ -43,8 +43,14 @@ class Instrumentors:
         """Makes and starts each; one that fails is reported and skipped. Never raises."""
         if not self._names:
             return
+        import importlib.util  # with the plugin manager: nothing that an application without instrumentors needs
+
         try:
-            found = self._plugins if self._plugins is not None else plugin_manager.load()
+            found = self._plugins
+            if found is None:
+                from llm_obs_core import plugins
+
+                found = plugins.load()
         except Exception as error:  # a broken installation must not stop the application
             self._recorder.guard.caught("loading plugins", error)
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections import OrderedDict
 from typing import Any
 
@@ -11,8 +12,10 @@ from llm_obs_core_ext.encode import SpanEncoder
 from llm_obs_core_ext.spanqueue import SpanQueue
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+from opentelemetry.trace import SpanContext, TraceState
 
 from llm_obs_sdk.attribution import current_attributes
+from llm_obs_sdk.sampling import kept
 
 __all__ = ["AttachedProcessor", "attach"]
 
@@ -31,9 +34,13 @@ class AttachedProcessor(SpanProcessor):
 
     Args:
         queue: Where taken spans go.
+        threshold: Rejection threshold of head sampling among the traces that the provider's own sampler has kept.
     """
 
-    def __init__(self, queue: SpanQueue) -> None:
+    def __init__(self, queue: SpanQueue, threshold: int = 0) -> None:
+        self._queue = queue
+        self._threshold = threshold
+        self._lock = threading.Lock()
         self._encoder = SpanEncoder(queue)
         self._wanted: OrderedDict[int, None] = OrderedDict()
         self._active = True
@@ -59,6 +66,13 @@ class AttachedProcessor(SpanProcessor):
                 self._wanted[parent.span_id] = None
                 if len(self._wanted) > MAX_WANTED:
                     self._wanted.popitem(last=False)
+            if self._threshold:
+                found = kept(context, self._threshold)
+                if found is None:
+                    with self._lock:
+                        self._queue.sampled_out += 1
+                    return
+                span = _with_state(span, context, found.state)
             self._encoder.add(span)
         except Exception:  # never into the user's call; the queue has counted the span or never saw it
             log.exception("a finished span could not be taken over")
@@ -73,6 +87,16 @@ class AttachedProcessor(SpanProcessor):
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         """The client's `flush` delivers; there is nothing to do here."""
         return True
+
+
+def _with_state(span: ReadableSpan, context: SpanContext, state: TraceState) -> ReadableSpan:
+    """The span with another tracestate; the provider's own object, which others read too, stays as it is."""
+    if state is context.trace_state:
+        return span
+    copied: ReadableSpan = object.__new__(type(span))
+    vars(copied).update(vars(span))
+    copied._context = SpanContext(context.trace_id, context.span_id, context.is_remote, context.trace_flags, state)
+    return copied
 
 
 def _about_models(span: ReadableSpan) -> bool:
@@ -95,8 +119,6 @@ def attach(provider: Any, queue: SpanQueue, threshold: int) -> AttachedProcessor
             where="init(tracer_provider=)",
             fix="leave tracer_provider out to use llm-obs's own",
         )
-    if threshold:
-        log.warning("sample_rate is ignored: the attached tracer provider samples with its own sampler")
-    processor = AttachedProcessor(queue)
+    processor = AttachedProcessor(queue, threshold)
     provider.add_span_processor(processor)
     return processor

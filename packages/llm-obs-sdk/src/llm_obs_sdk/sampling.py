@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from llm_obs_core.errors import ConfigError
+from opentelemetry.trace import SpanContext, TraceState
 
-__all__ = ["choose", "threshold"]
+__all__ = ["Kept", "choose", "kept", "threshold"]
+
+LOW_56: Final = (1 << 56) - 1
 
 
 def threshold(rate: float, digits: int = 5) -> int:
@@ -30,6 +33,41 @@ def threshold(rate: float, digits: int = 5) -> int:
     kept = min(len(text) - len(text.lstrip("f")) + digits, 14)
     unit = 1 << (4 * (14 - kept))
     return min((exact + unit // 2) // unit * unit, (1 << 56) - 1)
+
+
+class Kept(NamedTuple):
+    """A trace that is kept, and the tracestate that says at which threshold."""
+
+    state: TraceState
+
+
+def kept(context: SpanContext, threshold: int) -> Kept | None:
+    """Whether a trace that somebody else's sampler has kept is kept at our threshold too; None when it is not.
+
+    The decision is that of our own tracer: the low 56 bits of the trace id, or the randomness that the tracestate
+    carries (`ot=rv:`). The higher of two thresholds is what a kept trace was sampled at.
+
+    Args:
+        context: Of any span of the trace.
+        threshold: Rejection threshold, 0 to 2**56.
+    """
+    fields = dict(part.partition(":")[::2] for part in (context.trace_state.get("ot") or "").split(";") if part)
+    if _digits(fields.get("rv"), context.trace_id & LOW_56) < threshold:
+        return None
+    if fields.get("th") is not None and _digits(fields["th"].ljust(14, "0"), 0) >= threshold:
+        return Kept(context.trace_state)
+    fields = {"th": f"{threshold:014x}".rstrip("0") or "0"} | {key: fields[key] for key in fields if key != "th"}
+    value = ";".join(f"{key}:{text}" for key, text in fields.items())
+    state = context.trace_state.update("ot", value) if "ot" in context.trace_state else None
+    return Kept(state if state is not None else context.trace_state.add("ot", value))
+
+
+def _digits(text: str | None, default: int) -> int:
+    """14 hexadecimal digits; the default when it is something else."""
+    try:
+        return int(text, 16) if text is not None and len(text) == 14 else default
+    except ValueError:
+        return default
 
 
 def choose(rate: float | None, sampler: Any = None) -> tuple[int, Any]:
