@@ -74,7 +74,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def typing(session: nox.Session) -> None:
-    """Mypy, strict, distribution by distribution; TypeScript, strict, of the page."""
+    """Mypy, strict, distribution by distribution; TypeScript, strict, and form of the page."""
     sync(session)
     for folder in DISTRIBUTIONS:
         if (ROOT / folder / "src").is_dir():

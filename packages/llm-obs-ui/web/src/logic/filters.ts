@@ -90,7 +90,17 @@ export function parseTyped(typed: string): { word: string; text: string } | null
   return text && apiValue(key, text) !== undefined ? { word: key.word, text } : null;
 }
 
-const UNITS_NS: Record<string, number> = { ns: 1, us: 1e3, µs: 1e3, ms: 1e6, s: 1e9, "": 1e9, m: 60e9, min: 60e9, h: 3600e9 };
+const UNITS_NS: Record<string, number> = {
+  ns: 1,
+  us: 1e3,
+  µs: 1e3,
+  ms: 1e6,
+  s: 1e9,
+  "": 1e9,
+  m: 60e9,
+  min: 60e9,
+  h: 3600e9,
+};
 
 /** The value as a variable of TraceFilter; undefined when it does not fit. */
 export function apiValue(key: FilterKey, text: string): string | boolean | undefined {

@@ -93,7 +93,11 @@ export function bytes(value: number): string {
 
 /** Without zeros behind the point, for axes: `1.50 s` is `1.5 s`. */
 export function trimmed(text: string): string {
-  return text.replace(/(\.\d*?)0+(?!\d)/, "$1").replace(/\.(?!\d)/, "").replace(/ 00 [smh]$/, "").replace(/^0 .*/, "0");
+  return text
+    .replace(/(\.\d*?)0+(?!\d)/, "$1")
+    .replace(/\.(?!\d)/, "")
+    .replace(/ 00 [smh]$/, "")
+    .replace(/^0 .*/, "0");
 }
 
 function two(value: number): string {

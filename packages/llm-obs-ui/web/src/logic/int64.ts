@@ -26,9 +26,3 @@ export function millis(value: Int64): number {
 export function nanos(ms: number): Int64 {
   return (BigInt(Math.round(ms)) * 1_000_000n).toString();
 }
-
-export function sum(values: Iterable<Int64>): bigint {
-  let total = 0n;
-  for (const value of values) total += BigInt(value);
-  return total;
-}

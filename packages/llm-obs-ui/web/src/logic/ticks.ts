@@ -1,7 +1,9 @@
 /** Round places for the ruler of a waterfall. */
 
 /** Steps of a clock, seconds, for where powers of ten are no longer round. */
-const CLOCK = [10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, 43_200, 86_400].map((seconds) => seconds * 1e9);
+const CLOCK = [10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, 43_200, 86_400].map(
+  (seconds) => seconds * 1e9,
+);
 
 /** Ticks from `from` to `to` (nanoseconds), `most` of them at most: at 1, 2 or 5 times a power of ten, then as clocks count. */
 export function ticks(from: number, to: number, most: number): number[] {

@@ -40,7 +40,10 @@ export interface Tree<S> {
 }
 
 export function buildTree<S extends TreeSpan>(spans: readonly S[]): Tree<S> {
-  const originNs = spans.reduce((least, span) => (big(span.startNs) < least ? big(span.startNs) : least), big(spans[0]?.startNs));
+  const originNs = spans.reduce(
+    (least, span) => (big(span.startNs) < least ? big(span.startNs) : least),
+    big(spans[0]?.startNs),
+  );
   const starts = spans.map((span) => offsetNs(span.startNs, originNs));
   const placeOf = new Map<string, number>();
   spans.forEach((span, place) => {
@@ -90,7 +93,8 @@ export function buildTree<S extends TreeSpan>(spans: readonly S[]): Tree<S> {
         errorsBelow: 0,
       });
       const list = children[at]!;
-      for (let i = list.length - 1; i >= 0; i--) todo.push({ at: list[i]!, parent: mine, place: i + 1, siblings: list.length });
+      for (let i = list.length - 1; i >= 0; i--)
+        todo.push({ at: list[i]!, parent: mine, place: i + 1, siblings: list.length });
     }
   };
   roots.sort(byStart);
@@ -114,7 +118,7 @@ export function buildTree<S extends TreeSpan>(spans: readonly S[]): Tree<S> {
 /** Places of the nodes that are shown when those in `collapsed` hide what is below them. */
 export function visibleNodes<S extends TreeSpan>(tree: Tree<S>, collapsed: ReadonlySet<string>): number[] {
   const shown: number[] = [];
-  for (let at = 0; at < tree.nodes.length; ) {
+  for (let at = 0; at < tree.nodes.length;) {
     const node = tree.nodes[at]!;
     shown.push(at);
     at += collapsed.has(node.span.id) ? node.size : 1;
@@ -123,8 +127,13 @@ export function visibleNodes<S extends TreeSpan>(tree: Tree<S>, collapsed: Reado
 }
 
 /** Opens whatever hides the node at `place`. */
-export function reveal<S extends TreeSpan>(tree: Tree<S>, place: number, collapsed: ReadonlySet<string>): ReadonlySet<string> {
+export function reveal<S extends TreeSpan>(
+  tree: Tree<S>,
+  place: number,
+  collapsed: ReadonlySet<string>,
+): ReadonlySet<string> {
   const next = new Set(collapsed);
-  for (let at = tree.nodes[place]?.parent ?? -1; at >= 0; at = tree.nodes[at]!.parent) next.delete(tree.nodes[at]!.span.id);
+  for (let at = tree.nodes[place]?.parent ?? -1; at >= 0; at = tree.nodes[at]!.parent)
+    next.delete(tree.nodes[at]!.span.id);
   return next.size === collapsed.size ? collapsed : next;
 }

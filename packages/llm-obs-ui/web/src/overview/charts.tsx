@@ -22,8 +22,16 @@ export function Charts({ answer, onZoom }: Props) {
         ["all", "--s1", (row) => num(row.requests)],
         ["failed", "--error-ink", (row) => num(row.errors)],
       ]),
-      latency: lineLayers(rows, window, quantiles((row) => row.duration)),
-      ttft: lineLayers(rows, window, quantiles((row) => row.ttft)),
+      latency: lineLayers(
+        rows,
+        window,
+        quantiles((row) => row.duration),
+      ),
+      ttft: lineLayers(
+        rows,
+        window,
+        quantiles((row) => row.ttft),
+      ),
       tokens: tokenLayers(rows, window),
       cost: modelLayers(answer.costs.rows ?? [], window),
       speed: lineLayers(rows, window, [["tokens a second", "--s2", (row) => row.tokensPerSecond]]),
@@ -34,12 +42,54 @@ export function Charts({ answer, onZoom }: Props) {
   const sum = (pick: (row: AggregateRow) => string) => (all ? pick(all) : "Nothing in this time");
   return (
     <div class="charts">
-      <Chart {...shared} title="Requests" kind="bars" layers={layers.requests} format={count} summary={sum((row) => `${count(row.requests)} in all, ${count(row.errors)} failed`)} />
-      <Chart {...shared} title="Latency" kind="lines" layers={layers.latency} format={duration} summary={sum((row) => `P50 ${duration(row.duration?.p50)}, P99 ${duration(row.duration?.p99)}`)} />
-      <Chart {...shared} title="Time to first token" kind="lines" layers={layers.ttft} format={duration} summary={sum((row) => `P50 ${duration(row.ttft?.p50)}`)} />
-      <Chart {...shared} title="Tokens" kind="stack" layers={layers.tokens} format={count} summary={sum((row) => `${count(row.inputTokens)} in, ${count(row.outputTokens)} out`)} />
-      <Chart {...shared} title="Cost by model" kind="stack" layers={layers.cost} format={money} summary={answer.costs.error?.message ?? sum(costOf)} />
-      <Chart {...shared} title="Output speed" kind="lines" layers={layers.speed} format={count} summary={sum((row) => `${count(Math.round(row.tokensPerSecond ?? 0))} tokens a second`)} />
+      <Chart
+        {...shared}
+        title="Requests"
+        kind="bars"
+        layers={layers.requests}
+        format={count}
+        summary={sum((row) => `${count(row.requests)} in all, ${count(row.errors)} failed`)}
+      />
+      <Chart
+        {...shared}
+        title="Latency"
+        kind="lines"
+        layers={layers.latency}
+        format={duration}
+        summary={sum((row) => `P50 ${duration(row.duration?.p50)}, P99 ${duration(row.duration?.p99)}`)}
+      />
+      <Chart
+        {...shared}
+        title="Time to first token"
+        kind="lines"
+        layers={layers.ttft}
+        format={duration}
+        summary={sum((row) => `P50 ${duration(row.ttft?.p50)}`)}
+      />
+      <Chart
+        {...shared}
+        title="Tokens"
+        kind="stack"
+        layers={layers.tokens}
+        format={count}
+        summary={sum((row) => `${count(row.inputTokens)} in, ${count(row.outputTokens)} out`)}
+      />
+      <Chart
+        {...shared}
+        title="Cost by model"
+        kind="stack"
+        layers={layers.cost}
+        format={money}
+        summary={answer.costs.error?.message ?? sum(costOf)}
+      />
+      <Chart
+        {...shared}
+        title="Output speed"
+        kind="lines"
+        layers={layers.speed}
+        format={count}
+        summary={sum((row) => `${count(Math.round(row.tokensPerSecond ?? 0))} tokens a second`)}
+      />
     </div>
   );
 }

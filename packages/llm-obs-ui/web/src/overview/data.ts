@@ -52,11 +52,19 @@ export function total(rows: readonly AggregateRow[]): AggregateRow | undefined {
 
 type Pick = (row: AggregateRow) => number | null;
 
-export function countLayers(rows: readonly AggregateRow[], window: TimeWindow, layers: readonly [string, string, Pick][]): Layer[] {
+export function countLayers(
+  rows: readonly AggregateRow[],
+  window: TimeWindow,
+  layers: readonly [string, string, Pick][],
+): Layer[] {
   return layers.map(([label, colour, pick]) => ({ label, colour, values: onGrid(rows, window, pick, 0) }));
 }
 
-export function lineLayers(rows: readonly AggregateRow[], window: TimeWindow, layers: readonly [string, string, Pick][]): Layer[] {
+export function lineLayers(
+  rows: readonly AggregateRow[],
+  window: TimeWindow,
+  layers: readonly [string, string, Pick][],
+): Layer[] {
   return layers.map(([label, colour, pick]) => ({ label, colour, values: onGrid(rows, window, pick, null) }));
 }
 

@@ -45,7 +45,8 @@ export function Empty({ params }: { params: URLSearchParams }) {
               <a href={address("/", withoutFilters(params))}>Without the filters</a> ·{" "}
             </>
           )}
-          <a href={address("/", writeChoice(params, { range: RANGES[3]! }))}>Last 24 hours</a> · <a href={address("/", writeChoice(params, { range: RANGES[5]! }))}>Last 30 days</a>
+          <a href={address("/", writeChoice(params, { range: RANGES[3]! }))}>Last 24 hours</a> ·{" "}
+          <a href={address("/", writeChoice(params, { range: RANGES[5]! }))}>Last 30 days</a>
         </p>
         <p class="hint">
           The newest trace is of <a href={address("/", around)}>{clock(at, Date.now()).slice(0, -4)}</a>.
@@ -60,7 +61,8 @@ export function Empty({ params }: { params: URLSearchParams }) {
       <Snippet title="Python, with the llm-obs SDK" code={PYTHON} />
       <Snippet title="Anything that speaks OpenTelemetry" code={OTEL} />
       <p class="hint">
-        4318 is the collector's usual port for OTLP over HTTP. <code>llm-obs demo</code> sends the calls of a small application.
+        4318 is the collector's usual port for OTLP over HTTP. <code>llm-obs demo</code> sends the calls of a small
+        application.
       </p>
     </section>
   );

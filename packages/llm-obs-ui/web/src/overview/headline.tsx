@@ -21,10 +21,20 @@ export function Headline({ now, before, window }: Props) {
     now && before ? change(pick(now) ?? NaN, pick(before) ?? NaN) : "";
   return (
     <dl class="headline">
-      <Figure label="Requests" value={now ? count(requests) : "–"} title={exact(requests)} change={compared((row) => num(row.requests))}>
+      <Figure
+        label="Requests"
+        value={now ? count(requests) : "–"}
+        title={exact(requests)}
+        change={compared((row) => num(row.requests))}
+      >
         {requests > 0 && `${perMinute(requests / minutes)}`}
       </Figure>
-      <Figure label="Error rate" value={now ? percent(now.errorRate) : "–"} alarm={num(now?.errors) > 0} change={compared((row) => row.errorRate)}>
+      <Figure
+        label="Error rate"
+        value={now ? percent(now.errorRate) : "–"}
+        alarm={num(now?.errors) > 0}
+        change={compared((row) => row.errorRate)}
+      >
         {now && `${exact(now.errors)} failed`}
       </Figure>
       <Figure label="Latency P50" value={duration(now?.duration?.p50)} change={compared((row) => row.duration?.p50)}>
@@ -37,15 +47,38 @@ export function Headline({ now, before, window }: Props) {
       <Figure label="First token P50" value={duration(now?.ttft?.p50)} change={compared((row) => row.ttft?.p50)}>
         {now?.ttft ? `P95 ${duration(now.ttft.p95)}` : now && "no streamed calls"}
       </Figure>
-      <Figure label="Output speed" value={now?.tokensPerSecond ? count(round(now.tokensPerSecond)) : "–"} unit="tok/s" change={compared((row) => row.tokensPerSecond)} />
-      <Figure label="Tokens in" value={now ? count(now.inputTokens) : "–"} title={now && exact(now.inputTokens)} change={compared((row) => num(row.inputTokens))}>
+      <Figure
+        label="Output speed"
+        value={now?.tokensPerSecond ? count(round(now.tokensPerSecond)) : "–"}
+        unit="tok/s"
+        change={compared((row) => row.tokensPerSecond)}
+      />
+      <Figure
+        label="Tokens in"
+        value={now ? count(now.inputTokens) : "–"}
+        title={now && exact(now.inputTokens)}
+        change={compared((row) => num(row.inputTokens))}
+      >
         {now && `${percent(cached)} from cache`}
       </Figure>
-      <Figure label="Tokens out" value={now ? count(now.outputTokens) : "–"} title={now && exact(now.outputTokens)} change={compared((row) => num(row.outputTokens))}>
+      <Figure
+        label="Tokens out"
+        value={now ? count(now.outputTokens) : "–"}
+        title={now && exact(now.outputTokens)}
+        change={compared((row) => num(row.outputTokens))}
+      >
         {now && `${percent(reasoning)} reasoning`}
       </Figure>
-      <Figure label="Cost" value={now ? costOf(now) : "–"} title={now && exactMoney(now.costNanoUsd)} change={compared((row) => num(row.costNanoUsd))}>
-        {now && (big(now.unpriced) > 0n ? `${now.costNanoUsd === "0" ? "" : "+ "}${exact(now.unpriced)} without a price` : `${money(num(now.costNanoUsd) / requests)} a call`)}
+      <Figure
+        label="Cost"
+        value={now ? costOf(now) : "–"}
+        title={now && exactMoney(now.costNanoUsd)}
+        change={compared((row) => num(row.costNanoUsd))}
+      >
+        {now &&
+          (big(now.unpriced) > 0n
+            ? `${now.costNanoUsd === "0" ? "" : "+ "}${exact(now.unpriced)} without a price`
+            : `${money(num(now.costNanoUsd) / requests)} a call`)}
       </Figure>
     </dl>
   );

@@ -26,7 +26,10 @@ export function Overview({ params }: { params: URLSearchParams }) {
   );
   const shown = data?.window ?? timeWindow(choice, Date.now());
   const swatches = useMemo(
-    () => new Map((data ? modelLayers(data.costs.rows ?? [], data.window) : []).map((layer) => [layer.label, layer.colour])),
+    () =>
+      new Map(
+        (data ? modelLayers(data.costs.rows ?? [], data.window) : []).map((layer) => [layer.label, layer.colour]),
+      ),
     [data],
   );
   const now = data && total(data.series.now.rows);

@@ -3,46 +3,64 @@
 import { useState } from "preact/hooks";
 import type { AggregateRow } from "../api/types.ts";
 import { withFilter } from "../logic/filters.ts";
-import { costOf, count, duration, exact, exactMoney, percent } from "../logic/format.ts";
+import { exact } from "../logic/format.ts";
 import { num } from "../logic/int64.ts";
 import { address } from "../logic/place.ts";
+import { COST, ERRORS, FAILED, P50, P95, REQUESTS, SPEED, TOKENS, TTFT, type Column } from "./columns.ts";
 import { keyText, type OverviewAnswer, type Part } from "./data.ts";
-
-interface Column {
-  head: string;
-  value: (row: AggregateRow) => number;
-  show: (row: AggregateRow) => string;
-  title?: (row: AggregateRow) => string;
-  /** What is left out first where it is narrow. */
-  room?: "wide" | "mid";
-}
-
-const REQUESTS: Column = { head: "Requests", value: (row) => num(row.requests), show: (row) => count(row.requests), title: (row) => exact(row.requests) };
-const ERRORS: Column = { head: "Errors", value: (row) => row.errorRate, show: (row) => percent(row.errorRate), title: (row) => `${exact(row.errors)} failed` };
-const P50: Column = { head: "P50", value: (row) => row.duration?.p50 ?? 0, show: (row) => duration(row.duration?.p50), room: "wide" };
-const P95: Column = { head: "P95", value: (row) => row.duration?.p95 ?? 0, show: (row) => duration(row.duration?.p95), room: "mid" };
-const TTFT: Column = { head: "First token", value: (row) => row.ttft?.p50 ?? 0, show: (row) => duration(row.ttft?.p50), room: "wide" };
-const SPEED: Column = { head: "Tok/s", value: (row) => row.tokensPerSecond ?? 0, show: (row) => (row.tokensPerSecond ? count(Math.round(row.tokensPerSecond)) : "–"), room: "wide" };
-const TOKENS: Column = {
-  head: "Tokens",
-  value: (row) => num(row.inputTokens) + num(row.outputTokens),
-  show: (row) => count(num(row.inputTokens) + num(row.outputTokens)),
-  title: (row) => `${exact(row.inputTokens)} in, ${exact(row.outputTokens)} out`,
-  room: "mid",
-};
-const COST: Column = { head: "Cost", value: (row) => num(row.costNanoUsd), show: costOf, title: (row) => `${exactMoney(row.costNanoUsd)}, ${exact(row.unpriced)} calls without a price` };
-const FAILED: Column = { head: "Failed", value: (row) => num(row.errors), show: (row) => count(row.errors), title: (row) => exact(row.errors) };
 
 const PEOPLE = [REQUESTS, ERRORS, P95, COST];
 
-export function Tables({ answer, params, swatches }: { answer: OverviewAnswer; params: URLSearchParams; swatches: ReadonlyMap<string, string> }) {
+export function Tables({
+  answer,
+  params,
+  swatches,
+}: {
+  answer: OverviewAnswer;
+  params: URLSearchParams;
+  swatches: ReadonlyMap<string, string>;
+}) {
   const failed = answer.errors.rows ? { rows: answer.errors.rows.filter((row) => num(row.errors) > 0) } : answer.errors;
   return (
     <div class="tables">
-      <Breakdown title="Models" word="model" field="model" part={answer.models} columns={[REQUESTS, ERRORS, P50, P95, TTFT, SPEED, TOKENS, COST]} bar={COST} params={params} swatches={swatches} />
-      <Breakdown title="Errors" word="error_type" field="errorType" part={failed} columns={[FAILED]} bar={FAILED} params={params} none="Nothing failed in this time." />
-      <Breakdown title="Users" word="user" field="userId" part={answer.users} columns={PEOPLE} bar={COST} params={params} />
-      <Breakdown title="Applications" word="application" field="application" part={answer.applications} columns={PEOPLE} bar={COST} params={params} />
+      <Breakdown
+        title="Models"
+        word="model"
+        field="model"
+        part={answer.models}
+        columns={[REQUESTS, ERRORS, P50, P95, TTFT, SPEED, TOKENS, COST]}
+        bar={COST}
+        params={params}
+        swatches={swatches}
+      />
+      <Breakdown
+        title="Errors"
+        word="error_type"
+        field="errorType"
+        part={failed}
+        columns={[FAILED]}
+        bar={FAILED}
+        params={params}
+        none="Nothing failed in this time."
+      />
+      <Breakdown
+        title="Users"
+        word="user"
+        field="userId"
+        part={answer.users}
+        columns={PEOPLE}
+        bar={COST}
+        params={params}
+      />
+      <Breakdown
+        title="Applications"
+        word="application"
+        field="application"
+        part={answer.applications}
+        columns={PEOPLE}
+        bar={COST}
+        params={params}
+      />
     </div>
   );
 }
@@ -62,7 +80,17 @@ interface Props {
 
 const FEW = 8;
 
-function Breakdown({ title, word, field, part, columns, bar, params, swatches, none = "No calls in this time." }: Props) {
+function Breakdown({
+  title,
+  word,
+  field,
+  part,
+  columns,
+  bar,
+  params,
+  swatches,
+  none = "No calls in this time.",
+}: Props) {
   const [by, setBy] = useState(bar);
   const [all, setAll] = useState(false);
   const rows = part.rows ?? [];
@@ -84,7 +112,12 @@ function Breakdown({ title, word, field, part, columns, bar, params, swatches, n
                 <span class="visually-hidden">Name</span>
               </th>
               {columns.map((column) => (
-                <th key={column.head} scope="col" class={`number ${column.room ?? ""}`} aria-sort={column === by ? "descending" : undefined}>
+                <th
+                  key={column.head}
+                  scope="col"
+                  class={`number ${column.room ?? ""}`}
+                  aria-sort={column === by ? "descending" : undefined}
+                >
                   <button type="button" onClick={() => setBy(column)}>
                     {column.head}
                   </button>
@@ -94,7 +127,12 @@ function Breakdown({ title, word, field, part, columns, bar, params, swatches, n
           </thead>
           <tbody>
             {shown.map((row) => (
-              <Line key={JSON.stringify(row.keys)} row={row} {...{ word, field, columns, params, swatches }} share={most ? by.value(row) / most : 0} />
+              <Line
+                key={JSON.stringify(row.keys)}
+                row={row}
+                {...{ word, field, columns, params, swatches }}
+                share={most ? by.value(row) / most : 0}
+              />
             ))}
           </tbody>
         </table>
@@ -130,7 +168,12 @@ function Line({ row, word, field, columns, params, swatches, share }: LineProps)
         </a>
       </th>
       {columns.map((column) => (
-        <td key={column.head} class={`number ${column.room ?? ""}`} title={column.title?.(row)} data-alarm={column === ERRORS && row.errorRate > 0 ? "" : undefined}>
+        <td
+          key={column.head}
+          class={`number ${column.room ?? ""}`}
+          title={column.title?.(row)}
+          data-alarm={column === ERRORS && row.errorRate > 0 ? "" : undefined}
+        >
           {column.show(row)}
         </td>
       ))}

@@ -58,7 +58,11 @@ function Canvas({ label, spec }: { label: string; spec: PlotSpec }) {
   const form = `${painted} ${spec.kind} ${spec.layers.map((layer) => layer.colour).join()}`;
   useLayoutEffect(() => {
     const element = box.current!;
-    const made = new uPlot(plotOptions(latest.current, element.clientWidth, () => latest.current), plotData(latest.current), element);
+    const made = new uPlot(
+      plotOptions(latest.current, element.clientWidth, () => latest.current),
+      plotData(latest.current),
+      element,
+    );
     plot.current = made;
     const watch = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height: PLOT_HEIGHT }));
     watch.observe(element);

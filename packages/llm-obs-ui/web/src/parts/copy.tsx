@@ -3,7 +3,17 @@
 import { useEffect, useState } from "preact/hooks";
 import { Icon, type IconName } from "./icons.tsx";
 
-export function Copy({ text, label, icon = "copy", shown }: { text: () => string; label: string; icon?: IconName; shown?: string }) {
+export function Copy({
+  text,
+  label,
+  icon = "copy",
+  shown,
+}: {
+  text: () => string;
+  label: string;
+  icon?: IconName;
+  shown?: string;
+}) {
   const [done, setDone] = useState<"" | "Copied" | "Not copied">("");
   useEffect(() => {
     if (!done) return;
@@ -17,7 +27,13 @@ export function Copy({ text, label, icon = "copy", shown }: { text: () => string
     );
   };
   return (
-    <button type="button" class={shown ? "button small" : "icon-button"} onClick={copy} title={done || label} aria-label={label}>
+    <button
+      type="button"
+      class={shown ? "button small" : "icon-button"}
+      onClick={copy}
+      title={done || label}
+      aria-label={label}
+    >
       <Icon name={done === "Copied" ? "check" : icon} />
       {shown}
       <span class="visually-hidden" role="status">

@@ -57,7 +57,13 @@ export function CustomTime({ choice, params }: { choice: Choice; params: URLSear
         </label>
         <label>
           To
-          <input ref={to} type="datetime-local" class="field" required onInput={(event) => event.currentTarget.setCustomValidity("")} />
+          <input
+            ref={to}
+            type="datetime-local"
+            class="field"
+            required
+            onInput={(event) => event.currentTarget.setCustomValidity("")}
+          />
         </label>
         <button type="submit" class="button primary">
           Show

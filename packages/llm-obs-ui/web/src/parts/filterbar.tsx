@@ -68,7 +68,13 @@ export function FilterBar({ view, params, startMs }: Props) {
     <div class="filterbar" role="search" aria-label="Filters">
       <Icon name="search" />
       {[...filters].map(([word, text]) => (
-        <Chip key={word} word={word} text={text} idle={!applies(word, text, view)} remove={() => setParams(withFilter(params, word, null))} />
+        <Chip
+          key={word}
+          word={word}
+          text={text}
+          idle={!applies(word, text, view)}
+          remove={() => setParams(withFilter(params, word, null))}
+        />
       ))}
       <div class="filterbox">
         <input
@@ -80,7 +86,11 @@ export function FilterBar({ view, params, startMs }: Props) {
           aria-controls={list}
           aria-autocomplete="list"
           aria-activedescendant={active >= 0 ? `${list}-${active}` : undefined}
-          placeholder={view === "traces" ? "Filter: a name, model:, user:, min_duration:2s …" : "Filter: model:, user:, application: …"}
+          placeholder={
+            view === "traces"
+              ? "Filter: a name, model:, user:, min_duration:2s …"
+              : "Filter: model:, user:, application: …"
+          }
           autocomplete="off"
           autocapitalize="off"
           spellcheck={false}

@@ -38,11 +38,21 @@ export function Header({ place }: { place: Place }) {
       </nav>
       <div class="top-end">
         {signedIn && (
-          <button type="button" class="button quiet small" onClick={() => void signOut().catch(() => location.reload())}>
+          <button
+            type="button"
+            class="button quiet small"
+            onClick={() => void signOut().catch(() => location.reload())}
+          >
             Sign out
           </button>
         )}
-        <button type="button" class="icon-button" onClick={() => setTheme(NEXT[chosen])} title={`Colours: ${chosen}`} aria-label={`Colours: ${chosen}. Change`}>
+        <button
+          type="button"
+          class="icon-button"
+          onClick={() => setTheme(NEXT[chosen])}
+          title={`Colours: ${chosen}`}
+          aria-label={`Colours: ${chosen}. Change`}
+        >
           <Icon name={ICON[chosen]} />
         </button>
         <button type="button" class="icon-button" onClick={() => helpOpen.set(true)} title="Keys (?)" aria-label="Keys">

@@ -60,9 +60,7 @@ export function Help() {
             <dl>
               {keys.map(([key, meaning]) => (
                 <div key={key}>
-                  <dt>
-                    {key.split(" ").map((part) => (part === "or" ? " or " : <kbd key={part}>{part}</kbd>))}
-                  </dt>
+                  <dt>{key.split(" ").map((part) => (part === "or" ? " or " : <kbd key={part}>{part}</kbd>))}</dt>
                   <dd>{meaning}</dd>
                 </div>
               ))}

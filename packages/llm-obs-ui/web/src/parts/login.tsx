@@ -27,7 +27,16 @@ export function Login() {
         <p>This server asks for a key, as its configuration or whoever runs it can tell.</p>
         <input type="text" name="username" autocomplete="username" value="llm-obs" readOnly hidden />
         <label for="key">Key</label>
-        <input ref={field} id="key" name="key" type="password" autocomplete="current-password" required aria-invalid={error !== ""} aria-describedby="login-error" />
+        <input
+          ref={field}
+          id="key"
+          name="key"
+          type="password"
+          autocomplete="current-password"
+          required
+          aria-invalid={error !== ""}
+          aria-describedby="login-error"
+        />
         <p id="login-error" class="said" role="alert">
           {error}
         </p>

@@ -7,7 +7,10 @@ export function memo<P extends object>(draw: (props: P) => ComponentChild): Func
     override shouldComponentUpdate(next: P): boolean {
       const now = this.props as Record<string, unknown>;
       const then = next as Record<string, unknown>;
-      return Object.keys(then).some((name) => !Object.is(now[name], then[name])) || Object.keys(now).length !== Object.keys(then).length;
+      return (
+        Object.keys(then).some((name) => !Object.is(now[name], then[name])) ||
+        Object.keys(now).length !== Object.keys(then).length
+      );
     }
 
     override render(): ComponentChild {

@@ -47,7 +47,12 @@ function alone(values: readonly (number | null | undefined)[]): number[] {
 export function plotOptions(spec: PlotSpec, width: number, current: () => PlotSpec): uPlot.Options {
   const [text, grid, surface] = [colour("--muted"), colour("--line"), colour("--surface")];
   const bars = uPlot.paths.bars!({ size: [0.8, 40], gap: 0 });
-  const axis: uPlot.Axis = { stroke: text, font: "11px system-ui, sans-serif", ticks: { show: false }, grid: { stroke: grid, width: 1 } };
+  const axis: uPlot.Axis = {
+    stroke: text,
+    font: "11px system-ui, sans-serif",
+    ticks: { show: false },
+    grid: { stroke: grid, width: 1 },
+  };
   return {
     width,
     height: PLOT_HEIGHT,
@@ -61,19 +66,43 @@ export function plotOptions(spec: PlotSpec, width: number, current: () => PlotSp
       bind: { dblclick: () => null },
     },
     scales: {
-      x: { time: true, range: () => [current().window.startMs / 1000, (current().window.startMs + bucketStarts(current().window).length * current().window.stepMs) / 1000] },
+      x: {
+        time: true,
+        range: () => [
+          current().window.startMs / 1000,
+          (current().window.startMs + bucketStarts(current().window).length * current().window.stepMs) / 1000,
+        ],
+      },
       y: { range: (_plot, _least, most) => [0, most > 0 ? most * 1.06 : NOTHING] },
     },
     axes: [
-      { ...axis, grid: { show: false }, space: 64, size: 21, gap: 6, values: (_plot, splits) => axisLabels(splits.map((split) => split * 1000)) },
-      { ...axis, size: 54, gap: 6, space: 34, values: (plot, splits) => splits.map((split) => (split && plot.scales["y"]!.max === NOTHING ? "" : trimmed(current().format(split)))) },
+      {
+        ...axis,
+        grid: { show: false },
+        space: 64,
+        size: 21,
+        gap: 6,
+        values: (_plot, splits) => axisLabels(splits.map((split) => split * 1000)),
+      },
+      {
+        ...axis,
+        size: 54,
+        gap: 6,
+        space: 34,
+        values: (plot, splits) =>
+          splits.map((split) => (split && plot.scales["y"]!.max === NOTHING ? "" : trimmed(current().format(split)))),
+      },
     ],
     series: [
       {},
       ...drawn(spec).map(({ layer }): uPlot.Series => {
         const ink = colour(layer.colour);
         return spec.kind === "lines"
-          ? { stroke: ink, width: 1.75, points: { size: 5, fill: ink, show: true, filter: (plot, at) => alone([...plot.data[at]!]) } }
+          ? {
+              stroke: ink,
+              width: 1.75,
+              points: { size: 5, fill: ink, show: true, filter: (plot, at) => alone([...plot.data[at]!]) },
+            }
           : { fill: ink, paths: bars, points: { show: false } };
       }),
     ],
@@ -113,7 +142,10 @@ function addTip(plot: uPlot, current: () => PlotSpec): void {
     const spec = current();
     const start = bucketStarts(spec.window)[at!];
     if (start === undefined) return;
-    tip.replaceChildren(line("tip-time", span(start, start + spec.window.stepMs, true)), ...[...spec.layers].reverse().map((layer) => row(layer, layer.values[at!], spec)));
+    tip.replaceChildren(
+      line("tip-time", span(start, start + spec.window.stepMs, true)),
+      ...[...spec.layers].reverse().map((layer) => row(layer, layer.values[at!], spec)),
+    );
     const right = (plot.cursor.left ?? 0) > plot.over.clientWidth / 2;
     tip.style.left = right ? "" : `${(plot.cursor.left ?? 0) + 14}px`;
     tip.style.right = right ? `${plot.over.clientWidth - (plot.cursor.left ?? 0) + 14}px` : "";

@@ -16,21 +16,31 @@ export interface Suggestion {
   set?: { word: string; text: string };
 }
 
-export function suggestionsFor(typed: string, view: "overview" | "traces", values: ValuesAnswer["values"]): Suggestion[] {
+export function suggestionsFor(
+  typed: string,
+  view: "overview" | "traces",
+  values: ValuesAnswer["values"],
+): Suggestion[] {
   const colon = typed.indexOf(":");
   const key = colon > 0 ? filterKey(typed.slice(0, colon).trim().toLowerCase()) : undefined;
   const text = (key ? typed.slice(colon + 1) : typed).trim();
   if (!key) {
-    const keys = FILTER_KEYS.filter((one) => (view === "traces" || one.measure) && one.word.includes(text.toLowerCase()));
+    const keys = FILTER_KEYS.filter(
+      (one) => (view === "traces" || one.measure) && one.word.includes(text.toLowerCase()),
+    );
     const offered = keys.map((one) => ({ label: `${one.word}:`, hint: one.hint, fill: `${one.word}:` }));
     if (!text || view === "overview") return offered;
     return [...offered, { label: `name contains “${text}”`, hint: "Enter", set: { word: "name", text } }];
   }
   const set = (value: string, hint: string) => ({ label: value, hint, set: { word: key.word, text: value } });
-  if (key.kind === "flag") return ["true", "false"].filter((word) => word.startsWith(text)).map((word) => set(word, ""));
-  if (key.kind !== "value") return text && apiValue(key, text) !== undefined ? [set(text, "Enter")] : [{ label: key.hint, hint: "" }];
+  if (key.kind === "flag")
+    return ["true", "false"].filter((word) => word.startsWith(text)).map((word) => set(word, ""));
+  if (key.kind !== "value")
+    return text && apiValue(key, text) !== undefined ? [set(text, "Enter")] : [{ label: key.hint, hint: "" }];
   const known = values.map((one) => set(one.value, one.requests === "1" ? "1 call" : `${count(one.requests)} calls`));
-  return text && applies(key.word, text, view) && !values.some((one) => one.value === text) ? [...known, set(text, "as typed")] : known;
+  return text && applies(key.word, text, view) && !values.some((one) => one.value === text)
+    ? [...known, set(text, "as typed")]
+    : known;
 }
 
 /** The commonest values of the key that is being typed; none for other keys. */

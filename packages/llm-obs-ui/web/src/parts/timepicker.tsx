@@ -29,19 +29,36 @@ export function TimePicker({ params }: { params: URLSearchParams }) {
   return (
     <div class="timepicker">
       {fixed && (
-        <button type="button" class="chip" onClick={() => pick(RANGES[1]!.id)} aria-label={`Remove time ${choiceLabel(choice)}`} title="Back to the last hour">
+        <button
+          type="button"
+          class="chip"
+          onClick={() => pick(RANGES[1]!.id)}
+          aria-label={`Remove time ${choiceLabel(choice)}`}
+          title="Back to the last hour"
+        >
           <span class="chip-text">{choiceLabel(choice)}</span>
           <Icon name="close" />
         </button>
       )}
       <div class="segments" role="group" aria-label="Time range">
         {RANGES.map((range) => (
-          <button key={range.id} type="button" aria-pressed={range.id === current} title={`Last ${range.label}`} onClick={() => pick(range.id)}>
+          <button
+            key={range.id}
+            type="button"
+            aria-pressed={range.id === current}
+            title={`Last ${range.label}`}
+            onClick={() => pick(range.id)}
+          >
             {range.id.replace("m", " min").replace(/([hd])/, " $1")}
           </button>
         ))}
       </div>
-      <select class="segments-narrow" aria-label="Time range" value={current} onChange={(event) => pick(event.currentTarget.value)}>
+      <select
+        class="segments-narrow"
+        aria-label="Time range"
+        value={current}
+        onChange={(event) => pick(event.currentTarget.value)}
+      >
         {fixed && <option value="">{choiceLabel(choice)}</option>}
         {RANGES.map((range) => (
           <option key={range.id} value={range.id}>
@@ -50,7 +67,14 @@ export function TimePicker({ params }: { params: URLSearchParams }) {
         ))}
       </select>
       <CustomTime choice={choice} params={params} />
-      <button type="button" class="button live" aria-pressed={live} disabled={fixed} onClick={toggle} title={fixed ? "This time has an end" : live ? "Asking again by itself" : "Stands still"}>
+      <button
+        type="button"
+        class="button live"
+        aria-pressed={live}
+        disabled={fixed}
+        onClick={toggle}
+        title={fixed ? "This time has an end" : live ? "Asking again by itself" : "Stands still"}
+      >
         <span class="dot" aria-hidden="true" />
         Live
       </button>

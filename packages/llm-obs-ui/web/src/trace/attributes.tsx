@@ -11,18 +11,31 @@ const MANY = 14;
 export function Attributes({ values, label }: { values: Record<string, unknown>; label: string }) {
   const [sought, setSought] = useState("");
   const entries = Object.entries(values).sort(([a], [b]) => (a < b ? -1 : 1));
-  const found = sought ? entries.filter(([name, value]) => `${name} ${valueText(value)}`.toLowerCase().includes(sought.toLowerCase())) : entries;
+  const found = sought
+    ? entries.filter(([name, value]) => `${name} ${valueText(value)}`.toLowerCase().includes(sought.toLowerCase()))
+    : entries;
   return (
     <>
       {entries.length > MANY && (
-        <input type="search" class="field" placeholder={`Find in ${exact(entries.length)}`} aria-label={`Find in ${label}`} value={sought} onInput={(event) => setSought(event.currentTarget.value)} />
+        <input
+          type="search"
+          class="field"
+          placeholder={`Find in ${exact(entries.length)}`}
+          aria-label={`Find in ${label}`}
+          value={sought}
+          onInput={(event) => setSought(event.currentTarget.value)}
+        />
       )}
       <dl class="attributes">
         {found.map(([name, value]) => (
           <div key={name}>
             <dt dir="auto">{name}</dt>
             <dd>
-              {typeof value === "object" && value !== null ? <Json json={valueText(value)} /> : <Text text={valueText(value)} mono />}
+              {typeof value === "object" && value !== null ? (
+                <Json json={valueText(value)} />
+              ) : (
+                <Text text={valueText(value)} mono />
+              )}
               <Copy text={() => valueText(value)} label={`Copy the value of ${name}`} />
             </dd>
           </div>

@@ -19,7 +19,10 @@ interface Props {
 }
 
 export function Conversation({ trace, tree, info, onOpen }: Props) {
-  const spans = useMemo(() => steps([...tree.nodes].sort((a, b) => a.startNs - b.startNs).map((node) => node.span)), [tree]);
+  const spans = useMemo(
+    () => steps([...tree.nodes].sort((a, b) => a.startNs - b.startNs).map((node) => node.span)),
+    [tree],
+  );
   const byId = useMemo(() => new Map(spans.map((span) => [span.id, span])), [spans]);
   const ids = useMemo(() => spans.map((span) => span.id), [spans]);
   const transcript = useTranscript(trace, ids);
@@ -27,7 +30,10 @@ export function Conversation({ trace, tree, info, onOpen }: Props) {
   const ready = !transcript.done && !transcript.loading && !transcript.error;
   useEffect(() => {
     if (!ready || !end.current) return;
-    const watch = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && transcript.more(), { rootMargin: "800px" });
+    const watch = new IntersectionObserver(
+      (entries) => entries.some((entry) => entry.isIntersecting) && transcript.more(),
+      { rootMargin: "800px" },
+    );
     watch.observe(end.current);
     return () => watch.disconnect();
   }, [ready, transcript.asked]);
@@ -45,7 +51,9 @@ export function Conversation({ trace, tree, info, onOpen }: Props) {
       ))}
       <div ref={end} class="list-end">
         {transcript.error && <Failure error={transcript.error} again={transcript.more} what="The next steps" />}
-        {!transcript.done && !transcript.error && <span class="hint">Loading {exact(spans.length - transcript.asked)} more steps …</span>}
+        {!transcript.done && !transcript.error && (
+          <span class="hint">Loading {exact(spans.length - transcript.asked)} more steps …</span>
+        )}
       </div>
     </section>
   );

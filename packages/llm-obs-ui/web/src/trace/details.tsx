@@ -42,7 +42,11 @@ export function Details({ trace, node, info, seen }: Props) {
           <span class="mono row-aside">{span.id}</span>
           <span class="push" />
           <Copy text={() => span.id} label="Copy the span's id" />
-          <Copy icon="link" text={() => `${location.origin}/traces/${trace}?span=${span.id}`} label="Copy a link to this span" />
+          <Copy
+            icon="link"
+            text={() => `${location.origin}/traces/${trace}?span=${span.id}`}
+            label="Copy a link to this span"
+          />
         </div>
         <h2 dir="auto">{span.name || "(no name)"}</h2>
       </header>
@@ -111,7 +115,17 @@ export function Details({ trace, node, info, seen }: Props) {
 const turned = new Map<string, boolean>();
 
 /** What is under a head that was never opened is not drawn: attributes of megabytes cost nothing until they are wanted. */
-function Section({ title, count, open = false, children }: { title: string; count?: number; open?: boolean; children: ComponentChildren }) {
+function Section({
+  title,
+  count,
+  open = false,
+  children,
+}: {
+  title: string;
+  count?: number;
+  open?: boolean;
+  children: ComponentChildren;
+}) {
   const [shown, setShown] = useState(turned.get(title) ?? open);
   const toggle = (event: Event) => {
     event.preventDefault();

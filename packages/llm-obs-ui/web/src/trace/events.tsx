@@ -10,7 +10,12 @@ export function Events({ events, startNs }: { events: SpanDetails["events"]; sta
   return (
     <ol class="events">
       {events.map((event, at) => {
-        const { "exception.type": type, "exception.message": said, "exception.stacktrace": calls, ...others } = event.attributes;
+        const {
+          "exception.type": type,
+          "exception.message": said,
+          "exception.stacktrace": calls,
+          ...others
+        } = event.attributes;
         const exception = type !== undefined || said !== undefined || calls !== undefined;
         return (
           <li key={at} class={exception ? "event bad" : "event"}>

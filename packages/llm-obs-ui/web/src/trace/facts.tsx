@@ -31,10 +31,27 @@ function timing(node: TreeNode<Span>): Fact[] {
   const ttft = span.ttftNs === null ? null : num(span.ttftNs);
   const speed = num(span.usage?.outputTokens) / ((node.durationNs - (ttft ?? 0)) / 1e9);
   return [
-    ["Started", <span title={full(at)}>{clock(at, Date.now())} <span class="row-aside">+{trimmed(duration(node.startNs - node.shiftNs))}</span></span>],
+    [
+      "Started",
+      <span title={full(at)}>
+        {clock(at, Date.now())} <span class="row-aside">+{trimmed(duration(node.startNs - node.shiftNs))}</span>
+      </span>,
+    ],
     ["Duration", duration(num(span.durationNs))],
-    ["First token", ttft === null ? null : <>{duration(ttft)} <span class="row-aside">{percent(ttft / (node.durationNs || 1))} of it</span></>],
-    ["Output speed", num(span.usage?.outputTokens) > 0 && Number.isFinite(speed) ? `${count(Math.round(speed * 10) / 10)} tok/s` : null],
+    [
+      "First token",
+      ttft === null ? null : (
+        <>
+          {duration(ttft)} <span class="row-aside">{percent(ttft / (node.durationNs || 1))} of it</span>
+        </>
+      ),
+    ],
+    [
+      "Output speed",
+      num(span.usage?.outputTokens) > 0 && Number.isFinite(speed)
+        ? `${count(Math.round(speed * 10) / 10)} tok/s`
+        : null,
+    ],
   ];
 }
 
@@ -60,7 +77,10 @@ function more(details: SpanDetails): Fact[] {
     ["Session", linked("session", details.sessionId)],
     ["Application", linked("application", details.application)],
     ["Environment", linked("environment", details.environment)],
-    ["Prompt", details.promptName && `${details.promptName}${details.promptVersion ? ` · ${details.promptVersion}` : ""}`],
+    [
+      "Prompt",
+      details.promptName && `${details.promptName}${details.promptVersion ? ` · ${details.promptVersion}` : ""}`,
+    ],
     ["Response id", details.responseId && <span class="mono">{details.responseId}</span>],
     ["Kind", details.kind.toLowerCase()],
     ["Scope", details.scopeName],
@@ -70,7 +90,10 @@ function more(details: SpanDetails): Fact[] {
 function linked(word: string, value: string | null): ComponentChildren {
   if (!value) return null;
   return (
-    <a href={`/traces?${new URLSearchParams({ [word]: value, range: "30d" }).toString()}`} title={`Traces with ${word} ${value}`}>
+    <a
+      href={`/traces?${new URLSearchParams({ [word]: value, range: "30d" }).toString()}`}
+      title={`Traces with ${word} ${value}`}
+    >
       {value}
     </a>
   );

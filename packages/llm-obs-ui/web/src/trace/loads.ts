@@ -2,7 +2,14 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError, ask } from "../api/client.ts";
-import { INFO, SPAN_CONTENT, SPAN_DETAILS, type ContentAnswer, type DetailsAnswer, type InfoAnswer } from "../api/documents.ts";
+import {
+  INFO,
+  SPAN_CONTENT,
+  SPAN_DETAILS,
+  type ContentAnswer,
+  type DetailsAnswer,
+  type InfoAnswer,
+} from "../api/documents.ts";
 import { useLoad } from "../api/load.ts";
 import type { Info, SpanDetails } from "../api/types.ts";
 import { messages, news, type Message } from "../logic/content.ts";
@@ -12,7 +19,11 @@ export function useInfo(): Info | undefined {
 }
 
 /** Details of one span; those that were seen are kept, and what is only passed by is not asked for. */
-export function useDetails(trace: string, span: string, seen: Map<string, SpanDetails>): { details?: SpanDetails; error?: ApiError; again: () => void } {
+export function useDetails(
+  trace: string,
+  span: string,
+  seen: Map<string, SpanDetails>,
+): { details?: SpanDetails; error?: ApiError; again: () => void } {
   const [settled, setSettled] = useState(span);
   useEffect(() => {
     const timer = setTimeout(() => setSettled(span), 60);
@@ -40,7 +51,11 @@ const HELPING = 24;
 
 /** The transcript, a helping of steps at a time, each with what the steps before did not say. */
 export function useTranscript(trace: string, spans: readonly string[]) {
-  const [state, setState] = useState<{ steps: Step[]; asked: number; error?: ApiError; loading: boolean }>({ steps: [], asked: 0, loading: false });
+  const [state, setState] = useState<{ steps: Step[]; asked: number; error?: ApiError; loading: boolean }>({
+    steps: [],
+    asked: 0,
+    loading: false,
+  });
   const told = useRef(new Set<string>());
   const busy = useRef(false);
   const more = () => {
@@ -54,7 +69,13 @@ export function useTranscript(trace: string, spans: readonly string[]) {
         const added = wanted.map((span) => ({ span, ...news(messages(found.get(span) ?? []), told.current) }));
         setState((now) => ({ steps: [...now.steps, ...added], asked: now.asked + wanted.length, loading: false }));
       })
-      .catch((error: unknown) => setState((now) => ({ ...now, loading: false, error: error instanceof ApiError ? error : new ApiError(String(error), 0) })))
+      .catch((error: unknown) =>
+        setState((now) => ({
+          ...now,
+          loading: false,
+          error: error instanceof ApiError ? error : new ApiError(String(error), 0),
+        })),
+      )
       .finally(() => {
         busy.current = false;
       });

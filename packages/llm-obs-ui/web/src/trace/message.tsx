@@ -15,9 +15,7 @@ export function MessageView({ message }: { message: Message }) {
       </h4>
       <div class="parts">
         {message.parts === null ? (
-          <p class="hidden-body">
-            {bytes(message.bodyBytes)}, not shown
-          </p>
+          <p class="hidden-body">{bytes(message.bodyBytes)}, not shown</p>
         ) : message.parts.length ? (
           message.parts.map((part, at) => <PartView key={at} part={part} />)
         ) : (
@@ -67,7 +65,13 @@ function PartView({ part }: { part: Part }) {
 }
 
 /** Said once where bodies are missing: they are hidden from this key, or were never kept. */
-export function HiddenNotice({ messages, permitted }: { messages: readonly Message[]; permitted: boolean | undefined }) {
+export function HiddenNotice({
+  messages,
+  permitted,
+}: {
+  messages: readonly Message[];
+  permitted: boolean | undefined;
+}) {
   if (!messages.some((message) => message.parts === null)) return null;
   return (
     <p class="notice hidden-notice">

@@ -38,7 +38,12 @@ export function Minimap({ tree, zoom, onZoom }: Props) {
           <div class="minimap-shade" style={{ left: `${(zoom.to / total) * 100}%`, right: "0" }} />
         </>
       )}
-      {drag.range && <div class="drag-range" style={{ left: `${drag.range[0] * 100}%`, width: `${(drag.range[1] - drag.range[0]) * 100}%` }} />}
+      {drag.range && (
+        <div
+          class="drag-range"
+          style={{ left: `${drag.range[0] * 100}%`, width: `${(drag.range[1] - drag.range[0]) * 100}%` }}
+        />
+      )}
     </div>
   );
 }
@@ -51,7 +56,10 @@ function draw(canvas: HTMLCanvasElement, tree: Tree<Span>): void {
   const pen = canvas.getContext("2d");
   if (!pen || !width) return;
   pen.scale(scale, scale);
-  const inks = Object.fromEntries(Object.entries(KIND_COLOUR).map(([kind, name]) => [kind, colour(name)])) as Record<Kind, string>;
+  const inks = Object.fromEntries(Object.entries(KIND_COLOUR).map(([kind, name]) => [kind, colour(name)])) as Record<
+    Kind,
+    string
+  >;
   const errorInk = colour("--error-ink");
   const step = HEIGHT / tree.nodes.length;
   const thick = Math.max(1, Math.min(6, step * 0.7));

@@ -23,7 +23,17 @@ interface Props {
 /** Deeper levels are drawn no further in: the name must stay readable. */
 const DEEPEST = 16;
 
-export const SpanRow = memo(function SpanRow({ node, id, top, from, to, selected, collapsed, onSelect, onToggle }: Props) {
+export const SpanRow = memo(function SpanRow({
+  node,
+  id,
+  top,
+  from,
+  to,
+  selected,
+  collapsed,
+  onSelect,
+  onToggle,
+}: Props) {
   const { span } = node;
   const kind = kindOf(span);
   const branch = node.size > 1;
@@ -121,9 +131,7 @@ function Bar({ node, from, to, colour }: { node: TreeNode<Span>; from: number; t
         style={{ left: `${shownLeft}%`, width: `max(2px, ${shownRight - shownLeft}%)`, background: `var(${colour})` }}
         title={ttft === null ? undefined : `first token after ${duration(ttft)}`}
       />
-      {waited > 0 && (
-        <span class="span-wait" style={{ left: `${left}%`, width: `${(right - left) * waited}%` }} />
-      )}
+      {waited > 0 && <span class="span-wait" style={{ left: `${left}%`, width: `${(right - left) * waited}%` }} />}
     </>
   );
 }

@@ -13,7 +13,12 @@ export function Summary({ summary, params }: { summary: TraceSummary; params: UR
   return (
     <header class="trace-head">
       <div class="trace-title">
-        <a class="icon-button" href={address("/traces", carried(params))} aria-label="Back to the traces" title="Back to the traces">
+        <a
+          class="icon-button"
+          href={address("/traces", carried(params))}
+          aria-label="Back to the traces"
+          title="Back to the traces"
+        >
           <Icon name="back" />
         </a>
         <h1 dir="auto">{summary.name || "(no name)"}</h1>
@@ -34,15 +39,31 @@ export function Summary({ summary, params }: { summary: TraceSummary; params: UR
         {summary.ttftNs !== null && <Fact label="First token" value={duration(num(summary.ttftNs))} />}
         <Fact label="Calls / spans" value={`${count(summary.callCount)} / ${count(summary.spanCount)}`} />
         <Fact label="Failed" value={count(summary.errorCount)} bad={summary.errorCount > 0} />
-        <Fact label="Tokens" title={`${exact(summary.inputTokens)} in, ${exact(summary.outputTokens)} out`} value={`${count(summary.inputTokens)} → ${count(summary.outputTokens)}`} />
+        <Fact
+          label="Tokens"
+          title={`${exact(summary.inputTokens)} in, ${exact(summary.outputTokens)} out`}
+          value={`${count(summary.inputTokens)} → ${count(summary.outputTokens)}`}
+        />
         <Fact
           label="Cost"
           title={summary.costNanoUsd === null ? "No price is known" : exactMoney(summary.costNanoUsd)}
           value={priced(summary)}
         />
         {summary.service && <Fact label="Service" value={summary.service} />}
-        {summary.userId && <Fact label="User" value={summary.userId} link={`/traces?${new URLSearchParams({ user: summary.userId, range: "30d" })}`} />}
-        {summary.sessionId && <Fact label="Session" value={summary.sessionId} link={`/traces?${new URLSearchParams({ session: summary.sessionId, range: "30d" })}`} />}
+        {summary.userId && (
+          <Fact
+            label="User"
+            value={summary.userId}
+            link={`/traces?${new URLSearchParams({ user: summary.userId, range: "30d" })}`}
+          />
+        )}
+        {summary.sessionId && (
+          <Fact
+            label="Session"
+            value={summary.sessionId}
+            link={`/traces?${new URLSearchParams({ session: summary.sessionId, range: "30d" })}`}
+          />
+        )}
       </dl>
     </header>
   );
@@ -53,7 +74,19 @@ function priced({ costNanoUsd, unpricedCalls }: TraceSummary): string {
   return `${money(costNanoUsd)}${unpricedCalls ? ` + ${exact(unpricedCalls)} unpriced` : ""}`;
 }
 
-function Fact({ label, value, title, bad, link }: { label: string; value: string; title?: string; bad?: boolean; link?: string }) {
+function Fact({
+  label,
+  value,
+  title,
+  bad,
+  link,
+}: {
+  label: string;
+  value: string;
+  title?: string;
+  bad?: boolean;
+  link?: string;
+}) {
   return (
     <div class={bad ? "bad" : undefined}>
       <dt>{label}</dt>

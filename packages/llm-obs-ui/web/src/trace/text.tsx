@@ -39,7 +39,9 @@ export function Text({ text, mono = false }: { text: string; mono?: boolean }) {
         <div class="more-text">
           {shown.length < text.length && (
             <button type="button" class="button quiet small" onClick={() => setLength(length + HELPING)}>
-              {text.length - length > HELPING ? `More of ${exact(text.length)} characters` : `All ${exact(text.length)} characters`}
+              {text.length - length > HELPING
+                ? `More of ${exact(text.length)} characters`
+                : `All ${exact(text.length)} characters`}
             </button>
           )}
           {length > short && (
@@ -64,7 +66,12 @@ export function Json({ json }: { json: string }) {
   if (!tokens) return <Text text={json} mono />;
   const long = tokens.length > FEW_TOKENS;
   const shown = all ? tokens.slice(0, MOST_TOKENS) : tokens.slice(0, FEW_TOKENS);
-  const rest = all ? tokens.slice(MOST_TOKENS).map((token) => token.text).join("") : "";
+  const rest = all
+    ? tokens
+        .slice(MOST_TOKENS)
+        .map((token) => token.text)
+        .join("")
+    : "";
   return (
     <div class="json">
       <div class="json-tools">
@@ -77,7 +84,15 @@ export function Json({ json }: { json: string }) {
         <Text text={json} mono />
       ) : (
         <pre dir="ltr">
-          {shown.map((token, at) => (token.kind === "mark" ? token.text : <span key={at} class={`j-${token.kind}`}>{token.text}</span>))}
+          {shown.map((token, at) =>
+            token.kind === "mark" ? (
+              token.text
+            ) : (
+              <span key={at} class={`j-${token.kind}`}>
+                {token.text}
+              </span>
+            ),
+          )}
           {rest}
           {!all && long && " …"}
         </pre>

@@ -24,7 +24,11 @@ const EVERY_MS = 3_000;
 
 export function TraceView({ id, params }: { id: string; params: URLSearchParams }) {
   const [growing, setGrowing] = useState(false);
-  const { data, error, loading, again } = useLoad(id, (signal) => ask<TraceAnswer>(TRACE, { id }, { signal }), growing ? EVERY_MS : 0);
+  const { data, error, loading, again } = useLoad(
+    id,
+    (signal) => ask<TraceAnswer>(TRACE, { id }, { signal }),
+    growing ? EVERY_MS : 0,
+  );
   const info = useInfo();
   const trace = data?.trace;
   useEffect(() => setGrowing(trace ? mayGrow(trace.summary) : false), [trace]);
@@ -76,7 +80,12 @@ export function TraceView({ id, params }: { id: string; params: URLSearchParams 
         />
       ) : (
         <div class="trace-split">
-          <Waterfall tree={tree} selected={node?.span.id ?? ""} onSelect={select} onEnter={() => document.getElementById("details")?.focus()} />
+          <Waterfall
+            tree={tree}
+            selected={node?.span.id ?? ""}
+            onSelect={select}
+            onEnter={() => document.getElementById("details")?.focus()}
+          />
           {node && <Details key={node.span.id} trace={id} node={node} info={info} seen={seen} />}
         </div>
       )}

@@ -25,9 +25,17 @@ export function UsageView({ details, cost }: { details: SpanDetails; cost: strin
     <section class="usage">
       {usage && (
         <>
-          <div class="usage-bar" role="img" aria-label={`${exact(usage.inputTokens ?? 0)} tokens in, ${exact(usage.outputTokens ?? 0)} out`}>
+          <div
+            class="usage-bar"
+            role="img"
+            aria-label={`${exact(usage.inputTokens ?? 0)} tokens in, ${exact(usage.outputTokens ?? 0)} out`}
+          >
             {used.map(([key, label, colour]) => (
-              <span key={key} style={{ width: `${(num(usage[key]) / total) * 100}%`, background: `var(${colour})` }} title={`${label}: ${exact(usage[key] ?? 0)}`} />
+              <span
+                key={key}
+                style={{ width: `${(num(usage[key]) / total) * 100}%`, background: `var(${colour})` }}
+                title={`${label}: ${exact(usage[key] ?? 0)}`}
+              />
             ))}
           </div>
           <dl class="usage-list">

@@ -3,17 +3,16 @@
 import { useCallback, useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Span } from "../api/types.ts";
 import { useKeys } from "../keys.ts";
-import { duration, exact, trimmed } from "../logic/format.ts";
+import { exact } from "../logic/format.ts";
 import { ticks } from "../logic/ticks.ts";
 import { reveal, visibleNodes, type Tree, type TreeNode } from "../logic/tree.ts";
-import { Icon } from "../parts/icons.tsx";
 import { Minimap } from "./minimap.tsx";
 import { SpanRow } from "./row.tsx";
-import { useZoomDrag, type TimeSpan } from "./zoom.ts";
+import { Ruler, TICKS } from "./ruler.tsx";
+import type { TimeSpan } from "./zoom.ts";
 
 const ROW = 26;
 const BEYOND = 12;
-const TICKS = 5;
 
 interface Props {
   tree: Tree<Span>;
@@ -101,7 +100,8 @@ export function Waterfall({ tree, selected, onSelect, onEnter }: Props) {
       Enter: onEnter,
       " ": () => branch && toggle(selected),
       ArrowRight: () => (branch && collapsed.has(selected) ? toggle(selected) : branch && line(at + 1)),
-      ArrowLeft: () => (branch && !collapsed.has(selected) ? toggle(selected) : node && node.parent >= 0 && select(node.parent)),
+      ArrowLeft: () =>
+        branch && !collapsed.has(selected) ? toggle(selected) : node && node.parent >= 0 && select(node.parent),
     };
     const move = moves[event.key];
     if (!move || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -135,14 +135,20 @@ export function Waterfall({ tree, selected, onSelect, onEnter }: Props) {
         tabIndex={0}
         aria-label="Spans"
         aria-activedescendant={node && at >= first && at < last ? `${base}-${place}` : undefined}
-        onScroll={(event) => setScroll({ top: event.currentTarget.scrollTop, height: event.currentTarget.clientHeight })}
+        onScroll={(event) =>
+          setScroll({ top: event.currentTarget.scrollTop, height: event.currentTarget.clientHeight })
+        }
         onKeyDown={onKeyDown}
       >
         <div class="waterfall-rows" role="presentation" style={{ height: `${shown.length * ROW}px` }}>
           <div class="span-row grid-lines" role="presentation">
             <div class="span-time">
               {ticks(zoom.from, zoom.to, TICKS).map((tick) => (
-                <span key={tick} class="tick" style={{ left: `${((tick - zoom.from) / (zoom.to - zoom.from || 1)) * 100}%` }} />
+                <span
+                  key={tick}
+                  class="tick"
+                  style={{ left: `${((tick - zoom.from) / (zoom.to - zoom.from || 1)) * 100}%` }}
+                />
               ))}
             </div>
           </div>
@@ -185,38 +191,4 @@ function lineOf(shown: readonly number[], place: number): number {
     else high = middle - 1;
   }
   return low;
-}
-
-interface RulerProps {
-  zoom: TimeSpan;
-  total: number;
-  onZoom: (zoom: TimeSpan) => void;
-  onSpan: () => void;
-}
-
-function Ruler({ zoom, total, onZoom, onSpan }: RulerProps) {
-  const drag = useZoomDrag(zoom, onZoom);
-  const width = zoom.to - zoom.from || 1;
-  const zoomed = zoom.from > 0 || zoom.to < total;
-  // No label under the button.
-  const labelled = zoom.to - width * (zoomed ? 0.45 : 0.16);
-  return (
-    <div class="span-time ruler" {...drag.handlers} title="Drag to zoom">
-      {ticks(zoom.from, zoom.to, TICKS).filter((tick) => tick <= labelled).map((tick) => (
-        <span key={tick} class="tick" style={{ left: `${((tick - zoom.from) / width) * 100}%` }}>
-          {trimmed(duration(tick))}
-        </span>
-      ))}
-      {drag.range && <span class="drag-range" style={{ left: `${drag.range[0] * 100}%`, width: `${(drag.range[1] - drag.range[0]) * 100}%` }} />}
-      {zoomed ? (
-        <button type="button" class="button small zoom" onClick={() => onZoom({ from: 0, to: total })} title="Show the whole time (0)">
-          Whole time
-        </button>
-      ) : (
-        <button type="button" class="icon-button zoom" onClick={onSpan} title="Zoom to the selected span (z)" aria-label="Zoom to the selected span">
-          <Icon name="zoom" />
-        </button>
-      )}
-    </div>
-  );
 }

@@ -27,7 +27,11 @@ export function useTraces(choice: Choice, filters: Filters, everyMs: number): Tr
   const [state, setState] = useState<{ key: string; traces: TraceSummary[]; cursor: string | null } | null>(null);
   const [more, setMore] = useState<{ loading: boolean; error?: ApiError }>({ loading: false });
   const fetchPage = (signal: AbortSignal | undefined, after: string | null) =>
-    ask<TracesAnswer>(TRACES, { filter: traceFilter(filters, timeWindow(choice, Date.now())), first: PAGE, after }, signal ? { signal } : {});
+    ask<TracesAnswer>(
+      TRACES,
+      { filter: traceFilter(filters, timeWindow(choice, Date.now())), first: PAGE, after },
+      signal ? { signal } : {},
+    );
 
   const head = useLoad(key, async (signal) => ({ key, ...(await fetchPage(signal, null)).traces }), everyMs);
   useEffect(() => {
@@ -37,7 +41,9 @@ export function useTraces(choice: Choice, filters: Filters, everyMs: number): Tr
     setState((before) => {
       const merged = before?.key === page.key ? mergeNewest(before.traces, page.nodes) : null;
       // Pages that were loaded stay while the newest ones join them; a gap between begins the list anew.
-      return merged && before && before.traces.length > page.nodes.length ? { ...before, traces: merged } : { key: page.key, traces: page.nodes, cursor };
+      return merged && before && before.traces.length > page.nodes.length
+        ? { ...before, traces: merged }
+        : { key: page.key, traces: page.nodes, cursor };
     });
     setMore({ loading: false });
   }, [head.data]);
@@ -55,10 +61,15 @@ export function useTraces(choice: Choice, filters: Filters, everyMs: number): Tr
           if (now?.key !== from.key) return now;
           const known = new Set(now.traces.map((trace) => trace.id));
           const fresh = page.nodes.filter((trace) => !known.has(trace.id));
-          return { ...now, traces: [...now.traces, ...fresh], cursor: page.pageInfo.hasNextPage ? page.pageInfo.endCursor : null };
+          return {
+            ...now,
+            traces: [...now.traces, ...fresh],
+            cursor: page.pageInfo.hasNextPage ? page.pageInfo.endCursor : null,
+          };
         });
       },
-      (error: unknown) => setMore({ loading: false, error: error instanceof ApiError ? error : new ApiError(String(error), 0) }),
+      (error: unknown) =>
+        setMore({ loading: false, error: error instanceof ApiError ? error : new ApiError(String(error), 0) }),
     );
   }, [key]);
 

@@ -49,7 +49,10 @@ export const TraceRow = memo(function TraceRow({ trace, href, scaleNs, now }: Pr
       <td class="number took">
         <span class="took-text">{duration(took)}</span>
         <span class="took-track" aria-hidden="true">
-          <span class={took > scaleNs ? "took-bar over" : "took-bar"} style={{ width: `${Math.min(100, Math.max(1, (took / (scaleNs || 1)) * 100))}%` }} />
+          <span
+            class={took > scaleNs ? "took-bar over" : "took-bar"}
+            style={{ width: `${Math.min(100, Math.max(1, (took / (scaleNs || 1)) * 100))}%` }}
+          />
         </span>
       </td>
       <td class="number ttft">{duration(trace.ttftNs === null ? null : num(trace.ttftNs))}</td>
@@ -61,7 +64,14 @@ export const TraceRow = memo(function TraceRow({ trace, href, scaleNs, now }: Pr
         {count(trace.inputTokens)}
         <span class="of"> → {count(trace.outputTokens)}</span>
       </td>
-      <td class="number cost" title={trace.costNanoUsd === null ? "No price is known" : `${exactMoney(trace.costNanoUsd)}${unpriced ? `, ${exact(trace.unpricedCalls)} calls without a price` : ""}`}>
+      <td
+        class="number cost"
+        title={
+          trace.costNanoUsd === null
+            ? "No price is known"
+            : `${exactMoney(trace.costNanoUsd)}${unpriced ? `, ${exact(trace.unpricedCalls)} calls without a price` : ""}`
+        }
+      >
         {money(trace.costNanoUsd)}
         {unpriced && trace.costNanoUsd !== null && <span class="of"> +?</span>}
       </td>

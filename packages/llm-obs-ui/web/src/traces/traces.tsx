@@ -66,7 +66,8 @@ export function Traces({ params }: { params: URLSearchParams }) {
                 <a href={address("/traces", withoutFilters(params))}>Without the filters</a> ·{" "}
               </>
             )}
-            <a href={address("/traces", writeChoice(params, { range: RANGES[5]! }))}>Last 30 days</a> · <a href={address("/", carried(params))}>Overview</a>
+            <a href={address("/traces", writeChoice(params, { range: RANGES[5]! }))}>Last 30 days</a> ·{" "}
+            <a href={address("/", carried(params))}>Overview</a>
           </p>
         </Nothing>
       )}
@@ -84,7 +85,15 @@ export function Traces({ params }: { params: URLSearchParams }) {
             </thead>
             <tbody ref={body} onClick={openRow}>
               {traces
-                ? traces.map((trace) => <TraceRow key={trace.id} trace={trace} href={address(`/traces/${trace.id}`, query)} scaleNs={scaleNs} now={now} />)
+                ? traces.map((trace) => (
+                    <TraceRow
+                      key={trace.id}
+                      trace={trace}
+                      href={address(`/traces/${trace.id}`, query)}
+                      scaleNs={scaleNs}
+                      now={now}
+                    />
+                  ))
                 : Array.from({ length: 20 }, (_, at) => (
                     <tr key={at} class="skeleton-row">
                       <td colSpan={HEADS.length}>&nbsp;</td>
@@ -106,7 +115,9 @@ function End({ list, shown }: { list: ReturnType<typeof useTraces>; shown: numbe
   const ready = list.hasMore && !list.loadingMore && !list.moreError;
   useEffect(() => {
     if (!ready || !mark.current) return;
-    const watch = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && list.more(), { rootMargin: "600px" });
+    const watch = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && list.more(), {
+      rootMargin: "600px",
+    });
     watch.observe(mark.current);
     return () => watch.disconnect();
   }, [ready, shown]);
