@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import threading
 import time
 from pathlib import Path
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 from llm_obs_collector.log import FileLog
 from llm_obs_collector.log.directory import LogDirectory
+from llm_obs_core.errors import RetryableError
 from llm_obs_core.model import Position
 from logging_records import open_log, record, segments
 
@@ -143,3 +146,57 @@ async def test_the_requests_that_are_recognised_are_bounded(tmp_path: Path, monk
     assert [(await log.append(record(number))).duplicate for number in (5, 4, 3)] == [True] * 3
     assert not (await log.append(record(1))).duplicate
     await log.stop()
+
+
+async def test_a_log_smaller_than_a_segment_does_not_fill_for_good(tmp_path: Path) -> None:
+    log = open_log(tmp_path, segment_bytes=1 << 30, max_bytes=3000)
+    await log.start()
+    log.register("sink")
+    for number in range(1, 101):
+        appended = await log.append(record(number))
+        log.commit("sink", appended.position)
+        await log.trim()
+    assert await log.trouble() == ""
+    await log.stop()
+
+
+async def test_a_full_disk_gets_its_room_back_from_what_is_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = open_log(tmp_path)
+    await log.start()
+    log.register("sink")
+    first = await log.append(record(1))
+    writev = os.writev
+
+    def full(fd: int, buffers: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "writev", full)
+    with pytest.raises(RetryableError, match="No space left"):
+        await log.append(record(2))
+    assert await log.trim() == 0
+    log.commit("sink", first.position)
+    assert await log.trim() > 0
+    assert segments(tmp_path) == []
+    monkeypatch.setattr(os, "writev", writev)
+    assert (await log.append(record(2))).position == at(2)
+    assert (await log.append(record(1))).duplicate
+    await log.stop()
+    log = open_log(tmp_path)
+    await log.start()
+    assert (await log.append(record(1))).duplicate
+    assert log.backlog(None) == 2
+    await log.stop()
+
+
+async def test_a_log_at_its_limit_is_no_longer_ready(tmp_path: Path) -> None:
+    log = open_log(tmp_path, max_bytes=400)
+    await log.start()
+    assert await log.trouble() == ""
+    with pytest.raises(RetryableError, match=r"log\.max_bytes"):
+        for number in range(1, 10):
+            await log.append(record(number))
+    assert "log.max_bytes" in await log.trouble()
+    await log.stop()
+    assert await log.trouble() == "the log is not open"

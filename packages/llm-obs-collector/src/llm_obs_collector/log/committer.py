@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import threading
 import time
@@ -174,8 +175,10 @@ class Committer(threading.Thread):
                     written -= len(pending.pop(0))
                 if written:
                     pending[0] = pending[0][written:]
-        except OSError:
+        except OSError as error:
             self._undo()
+            if error.errno == errno.ENOSPC:
+                self._seal()  # so that it can be trimmed
             raise
         try:
             os.fdatasync(self._fd)

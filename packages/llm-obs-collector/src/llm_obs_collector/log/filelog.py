@@ -27,6 +27,9 @@ __all__ = ["FileLog", "LogStats"]
 
 DIGEST_BYTES = 16
 MAX_TENANT_BYTES = 255
+MIN_SEGMENTS = 4
+"""Segments that a full log has at least: only whole ones can be trimmed."""
+
 MAX_RECENT = 500_000
 """Requests that are recognised when they come again, the newest: some 300 bytes of memory each."""
 
@@ -63,6 +66,7 @@ class FileLog:
         self._tally = Tally()
         self._found = 0
         self._refusal = ""
+        self._no_room_for = 0
         self._grown: list[asyncio.Event] = []
         self._queued_bytes = 0
         self.last_sequence = 0
@@ -99,7 +103,7 @@ class FileLog:
             self._directory,
             asyncio.get_running_loop(),
             next_sequence=self.last_sequence + 1,
-            segment_bytes=self._settings.segment_bytes,
+            segment_bytes=min(self._settings.segment_bytes, max(1, self._settings.max_bytes // MIN_SEGMENTS)),
             codec=Codec[self._settings.codec.upper()],
             committed=self._committed,
             failed=self._refused,
@@ -127,6 +131,7 @@ class FileLog:
             return Appended(self._position(sequence), duplicate=True)
         nbytes = len(record.payload)
         if self.size_bytes + self._queued_bytes + nbytes > self._settings.max_bytes:
+            self._no_room_for = nbytes
             raise RetryableError(
                 f"a log of at most {self._settings.max_bytes} bytes",
                 got="a full one",
@@ -184,12 +189,17 @@ class FileLog:
         return self._tally.after(0 if after is None else after.sequence)
 
     async def trim(self) -> int:
-        """Deletes segments that every registered reader has passed; the newest one always stays."""
+        """Deletes segments that every registered reader has passed.
+
+        The newest one stays, unless the disk has refused a record: then it is no longer written and its room is needed.
+        """
         if not len(self._cursors):
             return 0
         done = self._cursors.slowest()
         freed = 0
-        for segment in self._all()[:-1]:
+        segments = self._all()
+        writing = self._committer is not None and self._committer.active is not None
+        for segment in segments if self._refusal and not writing else segments[:-1]:
             if segment.last > done:
                 break
             await self._cursors.write()
@@ -218,9 +228,10 @@ class FileLog:
         """
         if self._committer is None:
             return "the log is not open"
-        if self.size_bytes >= self._settings.max_bytes:
+        if self.size_bytes + self._no_room_for > self._settings.max_bytes:
             return f"the log holds log.max_bytes, {self._settings.max_bytes}: see which sink is behind"
         refusal = self._refusal
+        self._no_room_for = 0
         found = await asyncio.to_thread(disk_trouble, self._directory.path, probe=bool(refusal))
         if not found and refusal == self._refusal:
             self._refusal = ""
