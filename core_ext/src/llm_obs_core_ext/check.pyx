@@ -14,20 +14,6 @@ cdef int fail(Scan* s, int fault, uint32_t at) noexcept nogil:
     return -1
 
 
-cdef inline uint16_t find_key(const Scan* s, const uint8_t* key, uint32_t length, uint32_t key_hash) noexcept nogil:
-    cdef uint32_t slot = key_hash & s.key_mask
-    cdef uint16_t key_id = s.key_slots[slot]
-    cdef uint32_t start
-    while key_id:
-        if s.key_hashes[key_id] == key_hash:
-            start = s.key_starts[key_id]
-            if s.key_starts[key_id + 1] - start == length and same_bytes(s.key_blob + start, key, length):
-                return key_id
-        slot = (slot + 1) & s.key_mask
-        key_id = s.key_slots[slot]
-    return KEY_UNKNOWN
-
-
 cdef int grow(Scan* s) noexcept nogil:
     # Room for one more of everything.
     cdef void* fresh
@@ -225,6 +211,9 @@ cdef int read_attr(Scan* s, uint32_t at, uint32_t end, int depth, Attr* out) noe
                         flags |= BAD_UTF8
                     out.flags = CANONICAL | HAS_VALUE
                     return flags
+            elif value_size > 1 and read_short(s.base + pos, value_size, out):
+                out.flags = CANONICAL | HAS_VALUE
+                return flags
             result = read_value(s, pos, end, depth - 1, out)
             if result < 0:
                 return -1

@@ -1,11 +1,10 @@
-/* The shape of OTLP trace messages as tables, and the byte loops that need SIMD: UTF-8 validation and the key hash. */
+/* The shape of OTLP trace messages as tables, and the hash of keys. */
 #ifndef LLM_OBS_OTLP_H
 #define LLM_OBS_OTLP_H
 #include <stdint.h>
 #include <string.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
+
+#include "utf8.h"
 
 enum otlp_message {
     M_REQUEST, M_RESOURCE_SPANS, M_SCOPE_SPANS, M_SPAN, M_EVENT, M_LINK, M_STATUS, M_KEYVALUE, M_ANYVALUE, M_ARRAY,
@@ -62,64 +61,6 @@ static inline int otlp_kind(int message, uint32_t number, uint32_t wire) {
     return OTLP_WIRE[kind] == wire ? kind : K_UNKNOWN;
 }
 static inline int otlp_child(int message, uint32_t number) { return OTLP_CHILD[message][number]; }
-
-static inline uint64_t load64(const uint8_t *p) { uint64_t v; memcpy(&v, p, 8); return v; }
-static inline uint32_t load32(const uint8_t *p) { uint32_t v; memcpy(&v, p, 4); return v; }
-
-/* Length of the ASCII prefix, or less by up to 15 bytes at its end. */
-static inline size_t ascii_prefix(const uint8_t *p, size_t n) {
-    size_t i = 0;
-#ifdef __SSE2__
-    for (; i + 32 <= n; i += 32) {
-        __m128i a = _mm_loadu_si128((const __m128i *)(p + i)), b = _mm_loadu_si128((const __m128i *)(p + i + 16));
-        if (_mm_movemask_epi8(_mm_or_si128(a, b))) return i;
-    }
-#endif
-    for (; i + 8 <= n; i += 8)
-        if (load64(p + i) & 0x8080808080808080ULL) return i;
-    return i;
-}
-
-/* The slow half: RFC 3629 (no surrogates, nothing above U+10FFFF, nothing longer than needed). */
-static int utf8_valid_slow(const uint8_t *p, size_t n) {
-    size_t i = 0;
-    while (i < n) {
-        uint8_t c = p[i];
-        if (c < 0x80) {
-            /* Jump to the first byte of the next eight that is not ASCII, or over long runs. */
-            uint64_t high = n - i >= 8 ? load64(p + i) & 0x8080808080808080ULL : 0x80 << 8;
-            i += high ? (size_t)__builtin_ctzll(high) >> 3 : 8 + ascii_prefix(p + i + 8, n - i - 8);
-        } else if (c < 0xc2) {
-            return 0;
-        } else if (c < 0xe0) {
-            if (n - i < 2 || (p[i + 1] & 0xc0) != 0x80) return 0;
-            i += 2;
-        } else if (c < 0xf0) {
-            if (n - i < 3 || (p[i + 1] & 0xc0) != 0x80 || (p[i + 2] & 0xc0) != 0x80) return 0;
-            if ((c == 0xe0 && p[i + 1] < 0xa0) || (c == 0xed && p[i + 1] > 0x9f)) return 0;
-            i += 3;
-        } else {
-            if (c > 0xf4 || n - i < 4 || (p[i + 1] & 0xc0) != 0x80 || (p[i + 2] & 0xc0) != 0x80 ||
-                (p[i + 3] & 0xc0) != 0x80)
-                return 0;
-            if ((c == 0xf0 && p[i + 1] < 0x90) || (c == 0xf4 && p[i + 1] > 0x8f)) return 0;
-            i += 4;
-        }
-    }
-    return 1;
-}
-
-static inline int utf8_valid(const uint8_t *p, size_t n) {
-    size_t i;
-    if (n >= 8) {
-        i = ascii_prefix(p, n);
-        if (i + 8 > n && !(load64(p + n - 8) & 0x8080808080808080ULL)) return 1;
-        return utf8_valid_slow(p + i, n - i);
-    }
-    for (i = 0; i < n; i++)
-        if (p[i] & 0x80) return utf8_valid_slow(p + i, n - i);
-    return 1;
-}
 
 /* Keys are short: cheaper than a call of memcmp. */
 static inline int same_bytes(const uint8_t *a, const uint8_t *b, uint32_t n) {

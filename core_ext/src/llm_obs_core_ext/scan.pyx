@@ -6,6 +6,7 @@ from libc.string cimport memcpy, memset
 
 from llm_obs_core_ext.batch cimport *
 from llm_obs_core_ext.check cimport *
+from llm_obs_core_ext.spanscan cimport NOWHERE, check_text, reject, scan_span
 from llm_obs_core_ext.wire cimport *
 
 from llm_obs_core_ext.coalesce import coalesce
@@ -16,215 +17,9 @@ from llm_obs_core.model import Rejection
 cdef enum:
     DEPTH = 100       # upb's limit
 
-cdef uint32_t NOWHERE = <uint32_t> -1
-
 REASON_NAMES = (
     "trace_id_length", "trace_id_zero", "span_id_length", "span_id_zero", "parent_span_id_length", "invalid_utf8"
 )
-
-
-cdef bint is_zero(const uint8_t* p, int n) noexcept nogil:
-    cdef int i
-    cdef uint8_t any = 0
-    for i in range(n):
-        any |= p[i]
-    return any == 0
-
-
-cdef inline void reject(Scan* s, int reason, uint32_t index, uint32_t count) noexcept nogil:
-    if s.counts[reason] == 0 or index < s.firsts[reason]:
-        s.firsts[reason] = index
-    s.counts[reason] += count
-
-
-cdef inline int check_text(Scan* s, const Field* f, Range* out) noexcept nogil:
-    out.at = f.at
-    out.length = f.end - f.at
-    return (CANONICAL if out.length else 0) | (0 if utf8_valid(s.base + f.at, out.length) else BAD_UTF8)
-
-
-cdef int scan_span(Scan* s, uint32_t at, uint32_t end, int depth) noexcept nogil:
-    cdef SpanRow* row
-    cdef Field f
-    cdef uint32_t pos = at
-    cdef uint32_t trace_length = 0
-    cdef uint32_t span_length = 0
-    cdef uint32_t parent_length = 0
-    cdef uint32_t last = 0
-    cdef uint32_t seen = 0
-    cdef uint32_t excess = 0
-    cdef uint32_t size
-    cdef uint64_t bloom = 0
-    cdef uint64_t text
-    cdef size_t first = s.attr_count
-    cdef int canonical = CANONICAL
-    cdef int bad = 0
-    cdef int flags, fault
-    if s.received >= s.max_spans:
-        return fail(s, FAULT_SPANS, at)
-    if s.row_count == s.row_room and grow(s):
-        return -1
-    s.stamp += 1
-    row = &s.rows[s.row_count]
-    memset(row, 0, sizeof(SpanRow))
-    row.at = at
-    row.length = end - at
-    row.attrs = <uint32_t> first
-    while pos < end:
-        if s.base[pos] == 0x4A and end - pos > 3:
-            # The common form of an attribute: tag, and a length of one or two bytes.
-            f.tag_at = pos
-            f.at = pos + 2
-            size = s.base[pos + 1]
-            if size >= 0x80:
-                size = (size & 0x7F) | <uint32_t> s.base[pos + 2] << 7
-                f.at = pos + 3 if size < 0x4000 and size >= 0x80 else NOWHERE
-            if f.at < end and size <= end - f.at:
-                f.minimal = 1
-                f.end = f.at + size
-                flags = add_attr(s, &f, first, &bloom, &excess, depth - 1)
-                if flags < 0:
-                    return -1
-                bad |= flags & BAD_UTF8
-                canonical &= flags if last <= 9 else 0
-                last = 9
-                pos = f.end
-                continue
-        fault = next_field(s.base, pos, end, depth, &f)
-        if fault:
-            return fail(s, fault, f.tag_at)
-        pos = f.end
-        if otlp_kind(M_SPAN, f.number, f.wire) == K_UNKNOWN:
-            canonical = 0
-            continue
-        flags = CANONICAL
-        if f.number == 9:
-            flags = add_attr(s, &f, first, &bloom, &excess, depth - 1)
-            if flags < 0:
-                return -1
-            bad |= flags & BAD_UTF8
-            if f.number < last:
-                flags = 0
-        elif f.number < last or (seen >> f.number) & 1 and f.number != 11 and f.number != 13:
-            flags = 0
-        canonical &= flags
-        canonical &= f.minimal
-        last = f.number
-        seen |= <uint32_t> 1 << f.number
-        if f.number == 9:
-            continue
-        if f.wire == 1:
-            if f.number == 7:
-                row.start_ns = f.value
-            else:
-                row.end_ns = f.value
-            if f.value == 0:
-                canonical = 0
-        elif f.number == 1:
-            trace_length = f.end - f.at
-            if trace_length == 16:
-                memcpy(row.trace_id, s.base + f.at, 16)
-        elif f.number == 2:
-            span_length = f.end - f.at
-            if span_length == 8:
-                memcpy(row.span_id, s.base + f.at, 8)
-        elif f.number == 4:
-            parent_length = f.end - f.at
-            if parent_length == 8:
-                memcpy(row.parent_id, s.base + f.at, 8)
-            if parent_length != 8 or is_zero(row.parent_id, 8):
-                memset(row.parent_id, 0, 8)
-                canonical = 0
-        elif f.number == 3:
-            flags = check_text(s, &f, &row.trace_state)
-            bad |= flags & BAD_UTF8
-            canonical &= flags
-        elif f.number == 5:
-            flags = check_text(s, &f, &row.name)
-            bad |= flags & BAD_UTF8
-            canonical &= flags
-        elif f.number == 11 or f.number == 13:
-            flags = check(s, M_EVENT if f.number == 11 else M_LINK, f.at, f.end, depth - 1)
-            if flags < 0:
-                return -1
-            bad |= flags & BAD_UTF8
-            canonical &= flags
-            if f.number == 11:
-                row.events_count += 1
-            else:
-                row.links_count += 1
-        elif f.number == 15:
-            if (seen >> 16) & 2:
-                s.repeated = 1
-            seen |= <uint32_t> 1 << 17
-            flags = scan_status(s, row, f.at, f.end, depth - 1)
-            if flags < 0:
-                return -1
-            bad |= flags & BAD_UTF8
-            canonical &= flags
-        elif f.number == 6:
-            row.kind = <int32_t> f.value
-            if f.value == 0 or <int64_t> f.value != <int64_t> row.kind:
-                canonical = 0
-        else:
-            text = <uint32_t> f.value
-            if text != f.value or text == 0:
-                canonical = 0
-            if f.number == 10:
-                row.dropped_attributes = <uint32_t> text
-            elif f.number == 12:
-                row.dropped_events = <uint32_t> text
-            elif f.number == 14:
-                row.dropped_links = <uint32_t> text
-            else:
-                row.flags = <uint32_t> text
-    fault = -1
-    if trace_length != 16:
-        fault = 0
-    elif is_zero(row.trace_id, 16):
-        fault = 1
-    elif span_length != 8:
-        fault = 2
-    elif is_zero(row.span_id, 8):
-        fault = 3
-    elif parent_length != 0 and parent_length != 8:
-        fault = 4
-    elif bad:
-        fault = 5
-    if fault >= 0:
-        reject(s, fault, s.received, 1)
-        s.attr_count = first
-    else:
-        if excess:
-            canonical = 0
-            row.dropped_attributes += excess
-            if row.dropped_attributes < excess:
-                row.dropped_attributes = NOWHERE
-        row.attrs_count = <uint32_t> (s.attr_count - first)
-        row.canonical = canonical
-        row.scope = <uint32_t> s.scope_count
-        if s.first_accepted == NOWHERE:
-            s.first_accepted = s.received
-        s.row_count += 1
-    s.received += 1
-    return 0
-
-
-cdef int scan_status(Scan* s, SpanRow* row, uint32_t at, uint32_t end, int depth) noexcept nogil:
-    cdef Field f
-    cdef uint32_t pos = at
-    cdef int flags = check(s, M_STATUS, at, end, depth)
-    if flags < 0:
-        return -1
-    while pos < end:
-        next_field(s.base, pos, end, depth, &f)
-        pos = f.end
-        if f.number == 2 and f.wire == 2:
-            row.status_message.at = f.at
-            row.status_message.length = f.end - f.at
-        elif f.number == 3 and f.wire == 0:
-            row.status_code = <int32_t> f.value
-    return flags
 
 
 cdef int list_attrs(
@@ -253,6 +48,7 @@ cdef void take_back(Scan* s, size_t first_row, size_t first_attr, uint32_t index
         reject(s, 5, index, <uint32_t> (s.row_count - first_row))
     s.row_count = first_row
     s.attr_count = first_attr
+    s.like_count = 0
 
 
 cdef int scan_scope(Scan* s, uint32_t at, uint32_t end, int depth) noexcept nogil:

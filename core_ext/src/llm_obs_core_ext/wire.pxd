@@ -11,10 +11,18 @@ cdef extern from "otlp.h" nogil:
     int otlp_kind(int message, uint32_t number, uint32_t wire)  # a K_…; K_UNKNOWN also for the wrong wire type
     int otlp_child(int message, uint32_t number)                # the M_… of a message field
     bint utf8_valid(const uint8_t* text, size_t length)
+    bint utf8_valid_portable(const uint8_t* text, size_t length)
     uint32_t otlp_hash(const uint8_t* text, uint32_t length)
     bint same_bytes(const uint8_t* a, const uint8_t* b, uint32_t length)
     uint64_t load64(const uint8_t* p)
     uint32_t load32(const uint8_t* p)
+
+
+cdef extern from *:
+    """
+    #define highest_bit(bits) (31 - __builtin_clz(bits))
+    """
+    uint32_t highest_bit(uint32_t bits) nogil  # the number of the highest one; bits must not be 0
 
 
 cdef enum WireFault:

@@ -80,3 +80,10 @@ cdef int wire_error(int fault, uint32_t offset, str where) except -1:
     expected, got = FAULTS[fault]
     raise WireError(expected, got=got, where=where, offset=offset,
                     fix="send a valid ExportTraceServiceRequest; the sender's encoder is broken or the body was cut")
+
+
+def is_utf8(const uint8_t[::1] data, *, bint portable=False):
+    """Whether bytes are UTF-8."""
+    cdef size_t size = data.shape[0]
+    cdef const uint8_t* text = &data[0] if size else NULL
+    return utf8_valid_portable(text, size) if portable else utf8_valid(text, size)
