@@ -236,6 +236,16 @@ def test_a_trace_with_the_keyboard(look: Open) -> None:
     assert tree.get_attribute("aria-activedescendant")
 
 
+def test_stepping_through_spans_asks_for_several_at_once(look: Open) -> None:
+    watched = look(f"/traces/{hex_id(LARGE)}")
+    asked: list[str] = []
+    watched.page.on("request", lambda request: asked.append(request.post_data or ""))
+    for _ in range(6):
+        watched.page.keyboard.press("j")
+        watched.settle()
+    assert sum("query Details" in body for body in asked) <= 1
+
+
 def test_a_conversation_tells_each_message_once(look: Open) -> None:
     watched = look(f"/traces/{hex_id(AGENT)}?view=conversation")
     page = watched.page

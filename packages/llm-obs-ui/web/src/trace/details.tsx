@@ -2,7 +2,7 @@
 
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
-import type { Info, Span, SpanDetails } from "../api/types.ts";
+import type { Info, Span } from "../api/types.ts";
 import { messages } from "../logic/content.ts";
 import { KIND_COLOUR, KIND_LABEL, kindOf } from "../logic/kind.ts";
 import type { TreeNode } from "../logic/tree.ts";
@@ -12,7 +12,7 @@ import { Failure } from "../parts/notice.tsx";
 import { Attributes } from "./attributes.tsx";
 import { Events, Links } from "./events.tsx";
 import { Facts } from "./facts.tsx";
-import { useDetails } from "./loads.ts";
+import { useDetails, type Fetched } from "./loads.ts";
 import { HiddenNotice, MessageView } from "./message.tsx";
 import { Text } from "./text.tsx";
 import { UsageView } from "./usage.tsx";
@@ -21,13 +21,12 @@ interface Props {
   trace: string;
   node: TreeNode<Span>;
   info: Info | undefined;
-  /** Details that were fetched before. */
-  seen: Map<string, SpanDetails>;
+  fetched: Fetched;
 }
 
-export function Details({ trace, node, info, seen }: Props) {
+export function Details({ trace, node, info, fetched }: Props) {
   const { span } = node;
-  const { details, error, again } = useDetails(trace, span.id, seen);
+  const { details, error, again } = useDetails(trace, span.id, fetched);
   const kind = kindOf(span);
   const said = details ? messages(details.content) : [];
   const spoken = said.filter((message) => message.slot !== "tools");

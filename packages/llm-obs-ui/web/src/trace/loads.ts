@@ -18,23 +18,48 @@ export function useInfo(): Info | undefined {
   return useLoad("info", (signal) => ask<InfoAnswer>(INFO, {}, { signal })).data?.info;
 }
 
-/** Details of one span; those that were seen are kept, and what is only passed by is not asked for. */
+/** Details that were fetched, and which spans to fetch with one: those that somebody is likely to step to. */
+export interface Fetched {
+  seen: Map<string, SpanDetails>;
+  around: (span: string) => string[];
+}
+
+const BEFORE = 2;
+const AFTER = 8;
+
+/** A store reads a trace as a whole, so that ten spans take no longer than one. */
+export function newFetched(spans: readonly string[]): Fetched {
+  const places = new Map(spans.map((span, place) => [span, place]));
+  const seen = new Map<string, SpanDetails>();
+  return {
+    seen,
+    around(span) {
+      const place = places.get(span) ?? 0;
+      const near = spans
+        .slice(Math.max(0, place - BEFORE), place + AFTER + 1)
+        .filter((one) => one !== span && !seen.has(one));
+      return [span, ...near];
+    },
+  };
+}
+
+/** Details of one span; what is only passed by is not asked for. */
 export function useDetails(
   trace: string,
   span: string,
-  seen: Map<string, SpanDetails>,
+  { seen, around }: Fetched,
 ): { details?: SpanDetails; error?: ApiError; again: () => void } {
-  const [settled, setSettled] = useState(span);
+  const [settled, setSettled] = useState("");
   useEffect(() => {
     const timer = setTimeout(() => setSettled(span), 60);
     return () => clearTimeout(timer);
   }, [span]);
   const wanted = seen.has(span) || settled !== span ? "" : span;
   const { data, error, again } = useLoad(wanted, async (signal) => {
-    const answer = await ask<DetailsAnswer>(SPAN_DETAILS, { id: trace, spans: [span] }, { signal });
-    const found = answer.trace?.spans[0];
+    const answer = await ask<DetailsAnswer>(SPAN_DETAILS, { id: trace, spans: around(span) }, { signal });
+    for (const one of answer.trace?.spans ?? []) seen.set(one.id, one);
+    const found = seen.get(span);
     if (!found) throw new ApiError("The span is no longer stored.", 404);
-    seen.set(span, found);
     return found;
   });
   const details = seen.get(span) ?? (data?.id === span ? data : undefined);

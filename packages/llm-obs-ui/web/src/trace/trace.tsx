@@ -4,7 +4,7 @@ import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
 import { ask } from "../api/client.ts";
 import { TRACE, type TraceAnswer } from "../api/documents.ts";
 import { useLoad } from "../api/load.ts";
-import type { SpanDetails, TraceSummary } from "../api/types.ts";
+import type { TraceSummary } from "../api/types.ts";
 import { useKeys } from "../keys.ts";
 import { millis, num } from "../logic/int64.ts";
 import { carried, address } from "../logic/place.ts";
@@ -14,7 +14,7 @@ import { CoverageLine } from "../parts/coverage.tsx";
 import { Failure, Nothing } from "../parts/notice.tsx";
 import { Conversation } from "./conversation.tsx";
 import { Details } from "./details.tsx";
-import { useInfo } from "./loads.ts";
+import { newFetched, useInfo } from "./loads.ts";
 import { Summary } from "./summary.tsx";
 import { Waterfall } from "./waterfall.tsx";
 
@@ -33,7 +33,7 @@ export function TraceView({ id, params }: { id: string; params: URLSearchParams 
   const trace = data?.trace;
   useEffect(() => setGrowing(trace ? mayGrow(trace.summary) : false), [trace]);
   const tree = useMemo(() => trace && buildTree(trace.spans), [trace]);
-  const seen = useMemo(() => new Map<string, SpanDetails>(), [trace]);
+  const fetched = useMemo(() => newFetched((tree?.nodes ?? []).map((one) => one.span.id)), [tree]);
   const talking = params.get("view") === "conversation";
   const select = useCallback((span: string) => change("span", span), []);
   const show = (view: string | null) => change("view", view);
@@ -86,7 +86,7 @@ export function TraceView({ id, params }: { id: string; params: URLSearchParams 
             onSelect={select}
             onEnter={() => document.getElementById("details")?.focus()}
           />
-          {node && <Details key={node.span.id} trace={id} node={node} info={info} seen={seen} />}
+          {node && <Details key={node.span.id} trace={id} node={node} info={info} fetched={fetched} />}
         </div>
       )}
       <CoverageLine coverage={trace.coverage} exact="The trace as it is stored." />
