@@ -28,10 +28,11 @@ static const char *const TS_NAMES[TS_PATTERNS] = {
 enum { TS_KERNEL_PORTABLE, TS_KERNEL_SSSE3, TS_KERNEL_AVX2, TS_KERNELS };
 static const char *const TS_KERNEL_NAMES[TS_KERNELS] = {"portable", "ssse3", "avx2"};
 
-/* What is looked for, and how; immutable once made. `has[k][byte]`: the seeds that may have the byte at place k. */
+/* What is looked for, and how; immutable once made. */
 typedef struct {
-    uint32_t has[3][256];
+    uint32_t has[3][256];             /* by place and byte: the seeds that may have it there */
     uint8_t low[3][16], high[3][16];  /* the same by nibbles and buckets, for the vector kernels */
+    uint64_t numbers;                 /* all bits: numbers are looked for */
     int kernel;
 } ts_rules;
 
@@ -101,27 +102,29 @@ typedef struct {
     const struct ts_key *key;
 } ts_seed;
 
+enum { TS_NUMBERS = -1 };  /* no bucket: these begin where a number does */
+
 #define BIT(pattern) (1u << (pattern))
 static const ts_seed TS_SEEDS[] = {
     {BIT(TS_EMAIL), 0, {"@", "", ""}, 0, ts_email, NULL},
     {BIT(TS_URL_PASSWORD), 0, {"@", "", ""}, 0, ts_url_password, NULL},
-    {BIT(TS_CREDIT_CARD), 1, {"2-6", "0-9", "0-9"}, 0, ts_credit_card, NULL},
-    {BIT(TS_US_SSN), 1, {"0-9", "0-9", "0-9"}, 0, ts_us_ssn, NULL},
+    {BIT(TS_CREDIT_CARD), TS_NUMBERS, {"2-6", "0-9", "0-9"}, 0, ts_credit_card, NULL},
+    {BIT(TS_US_SSN), TS_NUMBERS, {"0-9", "0-9", "0-9"}, 0, ts_us_ssn, NULL},
     {BIT(TS_IPV4), 1, {"0-9", ".", "0-9"}, 0, ts_ipv4, NULL},
     {BIT(TS_MAC_ADDRESS), 1, {"0-9A-Fa-f", ":", "0-9A-Fa-f"}, 1, ts_mac_address, NULL},
+    {BIT(TS_GITHUB_TOKEN), 1, {"g", "h", "oprsu"}, 0, ts_key_format, &TS_GITHUB},
     {BIT(TS_PHONE), 2, {"+", "1-9", ""}, 0, ts_phone, NULL},
     {BIT(TS_IBAN), 3, {"A-Z", "A-Z", "0-9"}, 0, ts_iban, NULL},
-    {BIT(TS_GITHUB_TOKEN), 4, {"g", "h", "oprsu"}, 0, ts_key_format, &TS_GITHUB},
-    {BIT(TS_GITHUB_TOKEN), 4, {"b", "_", "p"}, 5, ts_key_format, &TS_GITHUB_PAT},
-    {BIT(TS_AWS_ACCESS_KEY), 5, {"A", "KS", "I"}, 0, ts_key_format, &TS_AWS},
-    {BIT(TS_BEARER_TOKEN), 5, {"Rr", "Ee", "Rr"}, 3, ts_bearer_token, NULL},
-    {BIT(TS_API_KEY), 6, {"s", "k", "-"}, 0, ts_key_format, &TS_SK},
-    {BIT(TS_PRIVATE_KEY), 6, {"-", "B", "E"}, 4, ts_private_key, NULL},
-    {BIT(TS_BASIC_CREDENTIALS), 6, {"Ss", "Ii", "Cc"}, 2, ts_basic_credentials, NULL},
-    {BIT(TS_GOOGLE_API_KEY), 7, {"A", "I", "z"}, 0, ts_key_format, &TS_GOOGLE},
-    {BIT(TS_SLACK_TOKEN), 7, {"x", "o", "x"}, 0, ts_key_format, &TS_SLACK_KEY},
-    {BIT(TS_JWT), 7, {"e", "y", "J"}, 0, ts_jwt, NULL},
-    {BIT(TS_AWS_SECRET_KEY), 7, {"Ee", "Cc", "Rr"}, 1, ts_aws_secret_key, NULL},
+    {BIT(TS_JWT), 4, {"e", "y", "J"}, 0, ts_jwt, NULL},
+    {BIT(TS_GOOGLE_API_KEY), 4, {"A", "I", "z"}, 0, ts_key_format, &TS_GOOGLE},
+    {BIT(TS_BEARER_TOKEN), 4, {"Bb", "Ee", "Aa"}, 0, ts_bearer_token, NULL},
+    {BIT(TS_GITHUB_TOKEN), 5, {"u", "b", "_"}, 4, ts_key_format, &TS_GITHUB_PAT},
+    {BIT(TS_AWS_SECRET_KEY), 5, {"Ee", "Cc", "Rr"}, 1, ts_aws_secret_key, NULL},
+    {BIT(TS_AWS_ACCESS_KEY), 6, {"A", "KS", "I"}, 0, ts_key_format, &TS_AWS},
+    {BIT(TS_PRIVATE_KEY), 6, {"E", "G", "I"}, 6, ts_private_key, NULL},
+    {BIT(TS_SLACK_TOKEN), 6, {"x", "o", "x"}, 0, ts_key_format, &TS_SLACK_KEY},
+    {BIT(TS_API_KEY), 7, {"s", "k", "-"}, 0, ts_key_format, &TS_SK},
+    {BIT(TS_BASIC_CREDENTIALS), 7, {"Ss", "Ii", "Cc"}, 2, ts_basic_credentials, NULL},
 };
 enum { TS_SEED_COUNT = sizeof(TS_SEEDS) / sizeof(TS_SEEDS[0]) };
 
@@ -138,6 +141,25 @@ static int ts_in_set(const char *set, int byte) {
     return 0;
 }
 
+/* One candidate: what it can be by the exact tables is verified. `ready`: whether the search's memory of this view is new. */
+static int ts_candidate(ts_search *s, uint32_t at, int ready) {
+    const ts_rules *rules = s->rules;
+    uint32_t seeds = rules->has[0][s->p[at]];
+    seeds &= rules->has[1][at + 1 < s->n ? s->p[at + 1] : 0];
+    seeds &= rules->has[2][at + 2 < s->n ? s->p[at + 2] : 0];
+    if (seeds == 0) return ready;
+    if (!ready) {
+        memset(s->resume, 0, sizeof(s->resume));
+        memset(s->run_end, 0, sizeof(s->run_end));
+        s->pem_end = 0;
+    }
+    for (; seeds; seeds &= seeds - 1) {
+        const ts_seed *seed = &TS_SEEDS[__builtin_ctz(seeds)];
+        if (at >= seed->back) seed->verify(s, at - seed->back, seed->key);
+    }
+    return 1;
+}
+
 #include "textscan_seek.h"
 
 /* Rules for the patterns of a mask. */
@@ -146,47 +168,15 @@ static void ts_compile(ts_rules *rules, uint32_t patterns, int kernel) {
     rules->kernel = kernel;
     for (int seed = 0; seed < TS_SEED_COUNT; seed++) {
         if (!(TS_SEEDS[seed].patterns & patterns)) continue;
+        if (TS_SEEDS[seed].bucket == TS_NUMBERS) rules->numbers = ~(uint64_t)0;
         for (int k = 0; k < 3; k++)
             for (int byte = 0; byte < 256; byte++)
                 if (ts_in_set(TS_SEEDS[seed].set[k], byte)) {
+                    uint8_t bucket = TS_SEEDS[seed].bucket == TS_NUMBERS ? 0 : (uint8_t)(1 << TS_SEEDS[seed].bucket);
                     rules->has[k][byte] |= 1u << seed;
-                    rules->low[k][byte & 15] |= (uint8_t)(1 << TS_SEEDS[seed].bucket);
-                    rules->high[k][byte >> 4] |= (uint8_t)(1 << TS_SEEDS[seed].bucket);
+                    rules->low[k][byte & 15] |= bucket;
+                    rules->high[k][byte >> 4] |= bucket;
                 }
-    }
-}
-
-/* Searches one view. `readable`: bytes from p that may be read. Returns 0 when `raw` and a backslash came first. */
-static int ts_view(ts_search *s, const uint8_t *p, uint32_t n, size_t readable, int raw) {
-    const ts_rules *rules = s->rules;
-    uint32_t at = 0, block;
-    uint32_t seeds;
-    uint64_t mask;
-    int ready = 0, backslash = 0;
-    s->p = p;
-    s->n = n;
-    for (;;) {
-        block = ts_seek(rules, p, at, n, readable, raw, &mask, &backslash);
-        if (backslash) return 0;
-        if (mask == 0) return 1;
-        if (!ready) {
-            memset(s->resume, 0, sizeof(s->resume));
-            memset(s->run_end, 0, sizeof(s->run_end));
-            s->pem_end = 0;
-            ready = 1;
-        }
-        for (; mask; mask &= mask - 1) {
-            at = block + (uint32_t)__builtin_ctzll(mask);
-            seeds = rules->has[0][p[at]];
-            seeds &= at + 1 < n ? rules->has[1][p[at + 1]] : rules->has[1][0];
-            seeds &= at + 2 < n ? rules->has[2][p[at + 2]] : rules->has[2][0];
-            for (; seeds; seeds &= seeds - 1) {
-                const ts_seed *seed = &TS_SEEDS[__builtin_ctz(seeds)];
-                if (at >= seed->back) seed->verify(s, at - seed->back, seed->key);
-            }
-        }
-        at = block + ts_step(rules);
-        if (at >= n) return 1;
     }
 }
 

@@ -1,8 +1,9 @@
-/* The prefilter: the next block of a text that holds a seed, or looks as if.
+/* The prefilter: the places of a text that hold a seed, or look as if.
  *
  * The vector kernels look the nibbles of three neighbouring bytes up in tables of buckets (one bit a bucket): a place whose
  * three bytes have a bucket in common is a candidate. Buckets mix seeds, and nibbles mix bytes, so there are false alarms,
- * which the exact tables turn away. The portable kernel asks the exact tables at once.
+ * which the exact tables turn away. Where a number begins is told from the bits of all digits instead, since numbers are
+ * everywhere. The portable kernel asks the exact tables at once.
  */
 #ifndef LLM_OBS_TEXTSCAN_SEEK_H
 #define LLM_OBS_TEXTSCAN_SEEK_H
@@ -13,19 +14,21 @@
 
 enum { TS_BLOCK_SHORT = 16, TS_BLOCK_LONG = 32 };
 
-/* Bytes a call of `ts_seek` looks at together. */
-static inline uint32_t ts_step(const ts_rules *rules) {
-    return rules->kernel == TS_KERNEL_SSSE3 ? TS_BLOCK_SHORT : TS_BLOCK_LONG;
-}
-
-static inline uint64_t ts_block_portable(const ts_rules *r, const uint8_t *p, uint64_t *backslash) {
+static inline uint64_t ts_block_portable(const ts_rules *r, const uint8_t *p, int after_digit, uint64_t *backslash) {
     uint64_t found = 0, slash = 0;
     for (int i = 0; i < TS_BLOCK_LONG; i++) {
         found |= (uint64_t)((r->has[0][p[i]] & r->has[1][p[i + 1]] & r->has[2][p[i + 2]]) != 0) << i;
         slash |= (uint64_t)(p[i] == '\\') << i;
     }
+    (void)after_digit;
     *backslash = slash;
     return found;
+}
+
+/* Of the digits of a block (bits), those that begin a run of three, as far as it can be seen here. */
+static inline uint64_t ts_numbers(const ts_rules *r, uint64_t digits, int step, int after_digit) {
+    uint64_t last = (uint64_t)3 << (step - 2);
+    return digits & ~(digits << 1 | (uint64_t)after_digit) & (digits >> 1 | last) & (digits >> 2 | last) & r->numbers;
 }
 
 #ifdef LLM_OBS_TEXTSCAN_X86
@@ -39,13 +42,16 @@ static inline __m128i ts_buckets_ssse3(const ts_rules *r, int place, __m128i byt
 }
 
 __attribute__((target("ssse3")))
-static inline uint64_t ts_block_ssse3(const ts_rules *r, const uint8_t *p, uint64_t *backslash) {
+static inline uint64_t ts_block_ssse3(const ts_rules *r, const uint8_t *p, int after_digit, uint64_t *backslash) {
     __m128i first = _mm_loadu_si128((const __m128i *)p);
+    __m128i digit = _mm_sub_epi8(first, _mm_set1_epi8('0'));
+    uint32_t digits = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(digit, _mm_set1_epi8(9)), digit));
     __m128i found = ts_buckets_ssse3(r, 0, first);
     found = _mm_and_si128(found, ts_buckets_ssse3(r, 1, _mm_loadu_si128((const __m128i *)(p + 1))));
     found = _mm_and_si128(found, ts_buckets_ssse3(r, 2, _mm_loadu_si128((const __m128i *)(p + 2))));
     *backslash = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(first, _mm_set1_epi8('\\')));
-    return 0xFFFF ^ (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(found, _mm_setzero_si128()));
+    return ts_numbers(r, digits, TS_BLOCK_SHORT, after_digit) |
+           (0xFFFF ^ (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(found, _mm_setzero_si128())));
 }
 
 __attribute__((target("avx2")))
@@ -59,58 +65,64 @@ static inline __m256i ts_buckets_avx2(const ts_rules *r, int place, __m256i byte
 }
 
 __attribute__((target("avx2")))
-static inline uint64_t ts_block_avx2(const ts_rules *r, const uint8_t *p, uint64_t *backslash) {
+static inline uint64_t ts_block_avx2(const ts_rules *r, const uint8_t *p, int after_digit, uint64_t *backslash) {
     __m256i first = _mm256_loadu_si256((const __m256i *)p);
+    __m256i digit = _mm256_sub_epi8(first, _mm256_set1_epi8('0'));
+    uint32_t digits =
+        (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(_mm256_min_epu8(digit, _mm256_set1_epi8(9)), digit));
     __m256i found = ts_buckets_avx2(r, 0, first);
     found = _mm256_and_si256(found, ts_buckets_avx2(r, 1, _mm256_loadu_si256((const __m256i *)(p + 1))));
     found = _mm256_and_si256(found, ts_buckets_avx2(r, 2, _mm256_loadu_si256((const __m256i *)(p + 2))));
     *backslash = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(first, _mm256_set1_epi8('\\')));
-    return (uint32_t)~_mm256_movemask_epi8(_mm256_cmpeq_epi8(found, _mm256_setzero_si256()));
+    return ts_numbers(r, digits, TS_BLOCK_LONG, after_digit) |
+           (uint32_t)~_mm256_movemask_epi8(_mm256_cmpeq_epi8(found, _mm256_setzero_si256()));
 }
 #endif
 
-/* The loop around a block: the first one at or after `at` that holds a candidate or, when `raw`, a backslash. The last
- * bytes before the end of what may be read are looked at in a copy. */
-#define TS_SEEK(name, block, step, attributes)                                                                           \
-    attributes static uint32_t name(const ts_rules *r, const uint8_t *p, uint32_t at, uint32_t n, size_t readable,       \
-                                    int raw, uint64_t *mask, int *backslash) {                                           \
+/* The loop around a block: hands every candidate of the view to `ts_candidate`, and returns 1; or 0 as soon as there is a
+ * backslash, when `raw`. The last bytes before the end of what may be read are looked at in a copy. */
+#define TS_VIEW(name, block, step, attributes)                                                                           \
+    attributes static int name(ts_search *s, size_t readable, int raw) {                                                 \
+        const ts_rules *r = s->rules;                                                                                    \
+        const uint8_t *p = s->p;                                                                                         \
         uint8_t pad[(step) + 2];                                                                                         \
         uint64_t found, slash;                                                                                           \
-        for (; at < n; at += (step)) {                                                                                   \
+        uint32_t n = s->n;                                                                                               \
+        int ready = 0;                                                                                                   \
+        for (uint32_t at = 0; at < n; at += (step)) {                                                                    \
+            int after_digit = at && ts_is(s, at - 1, C_DIGIT);                                                           \
             if ((size_t)at + (step) + 2 <= readable) {                                                                   \
-                found = block(r, p + at, &slash);                                                                        \
+                found = block(r, p + at, after_digit, &slash);                                                           \
             } else {                                                                                                     \
                 memset(pad, 0, sizeof(pad));                                                                             \
                 memcpy(pad, p + at, readable - at < sizeof(pad) ? readable - at : sizeof(pad));                          \
-                found = block(r, pad, &slash);                                                                           \
+                found = block(r, pad, after_digit, &slash);                                                              \
             }                                                                                                            \
             if (n - at < (step)) {                                                                                       \
                 found &= ((uint64_t)1 << (n - at)) - 1;                                                                  \
                 slash &= ((uint64_t)1 << (n - at)) - 1;                                                                  \
             }                                                                                                            \
-            if ((*backslash = raw && slash)) break;                                                                      \
-            if (found) {                                                                                                 \
-                *mask = found;                                                                                           \
-                return at;                                                                                               \
-            }                                                                                                            \
+            if (raw && slash) return 0;                                                                                  \
+            for (; found; found &= found - 1) ready = ts_candidate(s, at + (uint32_t)__builtin_ctzll(found), ready);     \
         }                                                                                                                \
-        *mask = 0;                                                                                                       \
-        return at;                                                                                                       \
+        return 1;                                                                                                        \
     }
 
-TS_SEEK(ts_seek_portable, ts_block_portable, TS_BLOCK_LONG, )
+TS_VIEW(ts_view_portable, ts_block_portable, TS_BLOCK_LONG, )
 #ifdef LLM_OBS_TEXTSCAN_X86
-TS_SEEK(ts_seek_ssse3, ts_block_ssse3, TS_BLOCK_SHORT, __attribute__((target("ssse3"))))
-TS_SEEK(ts_seek_avx2, ts_block_avx2, TS_BLOCK_LONG, __attribute__((target("avx2"))))
+TS_VIEW(ts_view_ssse3, ts_block_ssse3, TS_BLOCK_SHORT, __attribute__((target("ssse3"))))
+TS_VIEW(ts_view_avx2, ts_block_avx2, TS_BLOCK_LONG, __attribute__((target("avx2"))))
 #endif
 
-static uint32_t ts_seek(const ts_rules *r, const uint8_t *p, uint32_t at, uint32_t n, size_t readable, int raw,
-                        uint64_t *mask, int *backslash) {
+/* Searches one view. `readable`: bytes from p that may be read. Returns 0 when `raw` and there is a backslash. */
+static int ts_view(ts_search *s, const uint8_t *p, uint32_t n, size_t readable, int raw) {
+    s->p = p;
+    s->n = n;
 #ifdef LLM_OBS_TEXTSCAN_X86
-    if (r->kernel == TS_KERNEL_AVX2) return ts_seek_avx2(r, p, at, n, readable, raw, mask, backslash);
-    if (r->kernel == TS_KERNEL_SSSE3) return ts_seek_ssse3(r, p, at, n, readable, raw, mask, backslash);
+    if (s->rules->kernel == TS_KERNEL_AVX2) return ts_view_avx2(s, readable, raw);
+    if (s->rules->kernel == TS_KERNEL_SSSE3) return ts_view_ssse3(s, readable, raw);
 #endif
-    return ts_seek_portable(r, p, at, n, readable, raw, mask, backslash);
+    return ts_view_portable(s, readable, raw);
 }
 
 /* The fastest kernel that this processor has. */
