@@ -48,6 +48,7 @@ def main() -> int:
         print(f"{name:20} {ours:10.0f} {peer:10.0f} {ratio:7.1f}x {gate['at_least']:8}x {word}")
     for name, item in tables["shown"].items():
         measured = importlib.import_module(f"benchmarks.{item['module']}").measure(ROUNDS)
+        failed |= min(measured.values()) <= 0
         print(f"{name:20} " + ", ".join(f"{figure} {value:.0f} ns" for figure, value in measured.items()))
     print()
     stages.main()
