@@ -98,6 +98,29 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def sanitize(session: nox.Session) -> None:
+    """The tests of core_ext on a build that watches memory; core_ext/README.md says more."""
+    sync(session)
+    target = str(Path(session.create_tmp()).resolve())
+    uv = shutil.which("uv") or str(Path(session.bin) / "uv")
+    session.run_install(
+        uv, "pip", "install", "--quiet", "--no-deps", "--no-cache", "--target", target, "./core_ext",
+        env={"LLM_OBS_EXT_BUILD": "sanitize", "VIRTUAL_ENV": session.virtualenv.location}, external=True,
+    )  # fmt: skip
+    libraries = [
+        str(session.run("gcc", f"-print-file-name=lib{name}.so", external=True, silent=True)).strip()
+        for name in ("asan", "ubsan")
+    ]
+    session.run(
+        "python", "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", "core_ext/tests", *session.posargs,
+        env={
+            "LD_PRELOAD": " ".join(libraries), "PYTHONPATH": target, "PYTHONMALLOC": "malloc",
+            "ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "print_stacktrace=1",
+        },
+    )  # fmt: skip
+
+
+@nox.session
 def e2e(session: nox.Session) -> None:
     """Real servers, the recordings and a browser; what cannot be had is skipped by name."""
     sync(session)

@@ -62,7 +62,8 @@ cdef inline void put_varint(Buf *b, uint64_t v) noexcept nogil:
 
 
 cdef inline void put_raw(Buf *b, const void *p, size_t n) noexcept nogil:
-    memcpy(b.data + b.size, p, n)
+    if n:
+        memcpy(b.data + b.size, p, n)
     b.size += n
 
 
