@@ -228,7 +228,7 @@ class FileLog:
         """
         if self._committer is None:
             return "the log is not open"
-        if self.size_bytes + self._no_room_for > self._settings.max_bytes:
+        if self.size_bytes + self._queued_bytes + self._no_room_for > self._settings.max_bytes:
             return f"the log holds log.max_bytes, {self._settings.max_bytes}: see which sink is behind"
         refusal = self._refusal
         self._no_room_for = 0
