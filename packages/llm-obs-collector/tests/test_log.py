@@ -158,7 +158,7 @@ async def test_nobody_else_can_read_it(tmp_path: Path) -> None:
 
 
 async def test_a_full_quota_asks_senders_to_come_back(tmp_path: Path) -> None:
-    log = open_log(tmp_path, max_bytes=1000)
+    log = open_log(tmp_path, max_bytes=1200)
     await log.start()
     await log.append(record(1, payload=bytes(900)))
     with pytest.raises(RetryableError, match=r"log\.max_bytes") as caught:

@@ -27,6 +27,8 @@ __all__ = ["FileLog", "LogStats"]
 
 DIGEST_BYTES = 16
 MAX_TENANT_BYTES = 255
+HEADER_BYTES = 128
+"""About what a record takes beside its payload."""
 MIN_SEGMENTS = 4
 """Segments that a full log has at least: only whole ones can be trimmed."""
 
@@ -129,7 +131,7 @@ class FileLog:
             sequence = await asyncio.shield(under_way)
             self.stats.duplicates += 1
             return Appended(self._position(sequence), duplicate=True)
-        nbytes = len(record.payload)
+        nbytes = len(record.payload) + len(record.index) + HEADER_BYTES
         if self.size_bytes + self._queued_bytes + nbytes > self._settings.max_bytes:
             self._no_room_for = nbytes
             raise RetryableError(
