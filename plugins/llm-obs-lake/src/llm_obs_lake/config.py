@@ -19,9 +19,7 @@ class LakeOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     writer: Annotated[str, Meta(description="Filled in with server.writer; whose Position the sink starts from.")] = ""
     compression_level: Annotated[int, Meta(description="Level of zstd.", ge=1, le=19)] = 1
     merge: Annotated[bool, Meta(description="Whether the sink merges small segments in the background.")] = True
-    merge_interval_s: Annotated[
-        float, Meta(description="Pause between looks for segments to merge, seconds.", gt=0)
-    ] = 5.0
+    merge_interval_s: Annotated[float, Meta(description="Pause between rounds of upkeep, seconds.", gt=0)] = 5.0
     merge_segments: Annotated[int, Meta(description="Segments of like size that are merged into one.", ge=2)] = 8
     merge_max_rows: Annotated[int, Meta(description="Most spans of a merged segment.", ge=1)] = 262_144
     retention_days: Annotated[

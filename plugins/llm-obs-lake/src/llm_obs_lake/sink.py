@@ -18,6 +18,7 @@ from llm_obs_lake.config import LakeOptions
 from llm_obs_lake.filter import build
 from llm_obs_lake.folder import Folder, ParquetFile, sync_directory
 from llm_obs_lake.tables import tables_of
+from llm_obs_lake.upkeep import Background, Upkeep
 
 __all__ = ["LakeSink", "make"]
 
@@ -41,6 +42,7 @@ class LakeSink:
         self._folder = Folder(options.folder)
         self._catalog: Catalog | None = None
         self._thread: ThreadPoolExecutor | None = None
+        self._upkeep: Background | None = None
 
     @property
     def limits(self) -> SinkLimits:
@@ -83,12 +85,16 @@ class LakeSink:
             self._catalog = Catalog(self._folder.catalog, write=True)
             self._folder.remove_orphans(self._catalog.paths())
             stored = self._catalog.position(self._options.writer)
+            self._upkeep = Background(Upkeep(self._folder, self._options), self._options.merge_interval_s)
         except BaseException:
             self._close()
             raise
         return None if stored is None else stored.position
 
     def _close(self) -> None:
+        if self._upkeep is not None:
+            self._upkeep.stop()
+            self._upkeep = None
         if self._catalog is not None:
             self._catalog.close()
             self._catalog = None

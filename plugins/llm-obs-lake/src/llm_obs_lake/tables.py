@@ -15,7 +15,7 @@ from llm_obs_lake.arrow import array_of, id_numbers, numbers, table_of
 from llm_obs_lake.fold import fold_spans
 from llm_obs_lake.schema import SCHEMAS, Kind
 
-__all__ = ["Tables", "content_table", "share_bodies", "span_order", "tables_of"]
+__all__ = ["Tables", "content_table", "first_holders", "span_order", "tables_of"]
 
 Rows = npt.NDArray[np.int64]
 
@@ -86,7 +86,7 @@ def content_table(messages: pa.Table, spans: pa.Table, order: Rows) -> pa.Table:
     sorted_rows = sorted_rows[at[sorted_rows] >= 0]
     whose = pa.array(at[sorted_rows])
     messages = messages.take(pa.array(sorted_rows))
-    return share_bodies(
+    return _share_bodies(
         pa.table(
             {
                 "trace_id": spans["trace_id"].combine_chunks().take(whose),
@@ -101,23 +101,24 @@ def content_table(messages: pa.Table, spans: pa.Table, order: Rows) -> pa.Table:
     )
 
 
-def share_bodies(table: pa.Table, first_row: int = 0) -> pa.Table:
-    """Keeps one body of each digest: that of its first row; the others point to it.
+def first_holders(digests: pa.Array, holds: npt.NDArray[np.bool_]) -> Rows:
+    """For each row the first row of the same digest that holds a body, else the first that has the digest."""
+    codes = numbers(digests.dictionary_encode().indices)
+    rows = np.arange(len(codes))
+    found = np.zeros(int(codes.max(initial=-1)) + 1, dtype=np.int64)
+    for chosen in (rows[::-1], rows[holds][::-1]):
+        found[codes[chosen]] = chosen
+    holders: Rows = found[codes]
+    return holders
 
-    Args:
-        table: The content's columns but for `body_row`, every body there.
-        first_row: The place in the file of the table's first row.
-    """
-    codes = numbers(table["digest"].combine_chunks().dictionary_encode().indices)
-    rows = np.arange(len(codes), dtype=np.int32)
-    firsts = np.zeros(int(codes.max(initial=-1)) + 1, dtype=np.int32)
-    firsts[codes[::-1]] = rows[::-1]
-    holder = firsts[codes]
-    body = table["body"].combine_chunks().take(pa.array(rows, mask=holder != rows))
-    columns = {
-        **{name: table[name] for name in table.column_names},
-        "body_row": pa.array(holder + np.int32(first_row)),
-        "body": body,
+
+def _share_bodies(table: pa.Table) -> pa.Table:
+    """Keeps one body of each digest, that of its first row; the others point to it."""
+    rows = np.arange(len(table))
+    holder = first_holders(table["digest"].combine_chunks(), rows >= 0)
+    columns = {name: table[name] for name in table.column_names} | {
+        "body_row": pa.array(holder.astype(np.int32)),
+        "body": table["body"].combine_chunks().take(pa.array(rows, mask=holder != rows)),
     }
     return pa.table([columns[name] for name in SCHEMAS["content"].names], schema=SCHEMAS["content"])
 

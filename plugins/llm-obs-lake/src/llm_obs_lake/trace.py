@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from llm_obs_core.interfaces import ContentItem, Scope, StoredSpan, StoredTrace
 from llm_obs_core.model import CONTENT_SLOTS, SPAN_COLUMNS
 from llm_obs_core_ext.assemble import assemble
@@ -16,6 +15,7 @@ from llm_obs_lake.catalog import Segment
 from llm_obs_lake.engine import Engine, Parameters
 from llm_obs_lake.filter import may_hold, trace_hash
 from llm_obs_lake.fold import fold_spans
+from llm_obs_lake.gather import rows_at
 from llm_obs_lake.schema import SCHEMAS
 from llm_obs_lake.summary import summaries_of
 from llm_obs_lake.view import View
@@ -99,26 +99,11 @@ def _content(engine: Engine, view: View, scope: Scope, tenant: str, found: _Foun
     bodies: dict[tuple[str, int], str] = {}
     if scope.content:
         for path in paths:
-            bodies |= _shared(path, sorted({row[6] for row in rows if row[0] == path and row[7] is None}))
+            wanted = sorted({row[6] for row in rows if row[0] == path and row[7] is None})
+            bodies |= {(path, row): body for row, body in rows_at(path, wanted, "body").items()}
     items: dict[Any, list[ContentItem]] = {}
     for path, span_id, slot, index, digest, body_bytes, body_row, *body in rows:
         text = (body[0] if body[0] is not None else bodies[path, body_row]) if scope.content else None
         item = ContentItem(CONTENT_SLOTS[slot][0], index, digest, text, body_bytes)
         items.setdefault((paths[path].unit, span_id), []).append(item)
     return items
-
-
-def _shared(path: str, rows: Sequence[int]) -> dict[tuple[str, int], str]:
-    """Bodies that other rows of a file hold, by their place in it."""
-    found: dict[tuple[str, int], str] = {}
-    if rows:
-        with pq.ParquetFile(path) as file:
-            first = 0
-            for group in range(file.metadata.num_row_groups):
-                last = first + file.metadata.row_group(group).num_rows
-                here = [row for row in rows if first <= row < last]
-                if here:
-                    bodies = file.read_row_group(group, columns=["body"])["body"]
-                    found |= {(path, row): bodies[row - first].as_py() for row in here}
-                first = last
-    return found
