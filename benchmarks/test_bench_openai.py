@@ -1,7 +1,9 @@
 """What instrumentation adds to a call and to a chunk of the real `openai` client, over a transport without a network.
 
-Shown without a gate: the bare client's own time is a hundred times the difference, so its noise is in the figure.
-`python -m benchmarks.test_bench_openai` prints microseconds.
+Shown without a gate: the bare client's own time is thirty times the difference, so its noise is in the figure. Beside
+it stands the wrapper alone: around a request that answers at once, with warm caches and after other work has emptied
+them, as the client's own does, and around a stream of chunks that are there. `python -m benchmarks.test_bench_openai`
+prints microseconds.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import gc
 import json
 import time
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import httpx2
@@ -18,11 +21,15 @@ from llm_obs_core_ext.recorder import Limits
 from llm_obs_core_ext.spanqueue import SpanQueue
 from llm_obs_openai.config import OpenAIOptions
 from llm_obs_openai.instrumentor import OpenAIInstrumentor
+from llm_obs_openai.stream import StreamCall, watch
 from llm_obs_sdk.guard import Guard
 from llm_obs_sdk.provider import Tracer
 from llm_obs_sdk.recorder import Recorder
 from llm_obs_testing.imitation import wire
 from llm_obs_testing.imitation.answer import Answer, Usage
+from openai import _base_client
+from openai._models import FinalRequestOptions
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanLimits
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
@@ -90,6 +97,61 @@ def measure(rounds: int, calls: int = CALLS, capture_content: bool = False) -> d
     return {name: min(values) for name, values in found.items()}
 
 
+def alone(calls: int, capture_content: bool = False) -> dict[str, float]:
+    """Minima in ns of what the wrapper takes around nothing: `warm` and `cold` a call, `chunk`."""
+    instrumentor = OpenAIInstrumentor(OpenAIOptions())
+    made, _ = recorder(capture_content)
+    owner: Any = _base_client.SyncAPIClient
+    original = owner.request
+    body = json.loads(wire.completion(ANSWER, "0123456789abcdef", "gpt-5-mini-2025-08-07", "default", 1))
+    asked = {"model": "gpt-5-mini", "messages": MESSAGES, "temperature": 0.2, "max_tokens": 500}
+    filler = [{"a": number, "b": str(number), "c": [number] * 5} for number in range(400)]
+    found: dict[str, float] = {}
+    with openai.OpenAI(api_key="k") as client:
+        try:
+            owner.request = lambda self, answer, options, *, stream=False: answer
+            for name in ("warm", "cold"):
+                taken = []
+                for wrapped in (False, True):
+                    if wrapped:
+                        instrumentor.instrument(made)
+                    least = float("inf")
+                    for number in range(calls):
+                        if name == "cold" or number == 0:
+                            json.loads(json.dumps(filler))
+                            answer = ChatCompletion.model_validate(body)
+                            options = FinalRequestOptions.construct(
+                                method="post", url="/chat/completions", json_data=dict(asked)
+                            )
+                        start = time.perf_counter_ns()
+                        client.request(answer, options, stream=False)  # type: ignore[type-var]
+                        least = min(least, time.perf_counter_ns() - start)
+                    taken.append(least)
+                    instrumentor.uninstrument()
+                found[name] = taken[1] - taken[0]
+        finally:
+            owner.request = original
+    events = wire.chunks(STREAM, "0123456789abcdef", "gpt-5-mini-2025-08-07", "default", 1, True)
+    chunks = [ChatCompletionChunk.model_validate_json(event.removeprefix(b"data: ")) for event in events]
+    bare, watched = (min(_read(chunks, on) for _ in range(20)) for on in (None, made))
+    found["chunk"] = watched - bare
+    assert made.guard.errors == 0
+    return found
+
+
+def _read(chunks: list[Any], made: Recorder | None) -> float:
+    """ns a chunk of reading them all, watched when there is a recorder."""
+    response = SimpleNamespace(status_code=200, close=None, aclose=None)
+    stream = SimpleNamespace(_iterator=(chunk for chunk in chunks), response=response)
+    if made is not None:
+        span = made.start_call("chat", "openai", "gpt-5-mini", {})
+        watch(stream, StreamCall(made, span, made.capture_content, None))
+    start = time.perf_counter_ns()
+    for _ in stream._iterator:
+        pass
+    return (time.perf_counter_ns() - start) / len(chunks)
+
+
 def _least(run: Callable[[], None], times: int) -> float:
     least = float("inf")
     gc.collect()
@@ -116,7 +178,7 @@ def _drain(stream: Iterator[Any]) -> float:
 
 
 def test_runs() -> None:
-    found = measure(1, 2)
+    found = measure(1, 2) | alone(20)
     assert all(value > 0 for value in found.values())
 
 
@@ -124,5 +186,11 @@ if __name__ == "__main__":
     for capture in (False, True):
         result = measure(20, capture_content=capture)
         added = {name: (result[name] - result[f"bare_{name}"]) / 1000 for name in ("call", "chunk")}
-        shown = ", ".join(f"{name} {value / 1000:.2f} µs" for name, value in result.items())
-        print(f"content {capture}: {shown}; added {added['call']:.1f} µs a call, {added['chunk']:.2f} µs a chunk")
+        wrapper = alone(3000, capture_content=capture)
+        print(f"content {'captured' if capture else 'not captured'}")
+        print(
+            f"  bare client {result['bare_call'] / 1000:6.1f} µs a call, {result['bare_chunk'] / 1000:6.2f} µs a chunk"
+        )
+        print(f"  added       {added['call']:6.1f} µs a call, {added['chunk']:6.2f} µs a chunk")
+        calls = f"{wrapper['warm'] / 1000:6.1f} µs a call warm, {wrapper['cold'] / 1000:.1f} µs cold"
+        print(f"  the wrapper {calls}, {wrapper['chunk'] / 1000:.2f} µs a chunk")

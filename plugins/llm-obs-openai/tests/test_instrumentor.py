@@ -103,7 +103,7 @@ def test_providers_by_host(url, provider, port):
     with openai.OpenAI(base_url=url, api_key="k") as client:
         for _ in range(2):
             found = providers.of(client)
-            assert (found.provider, found.port) == (provider, port)
+            assert (found.provider, found.attributes["server.port"]) == (provider, port)
         client.base_url = "https://api.deepseek.com"
         assert providers.of(client).provider == "deepseek"
 

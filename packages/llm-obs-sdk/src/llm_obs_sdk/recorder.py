@@ -15,7 +15,11 @@ from llm_obs_sdk.guard import Guard
 
 __all__ = ["Recorder", "StreamClock"]
 
-_CLIENT = api.SpanKind.CLIENT  # an enum's member is found slowly
+# Found once: these are looked up in every call.
+_CLIENT = api.SpanKind.CLIENT
+_OPERATION = semconv.OPERATION_NAME
+_PROVIDER = semconv.PROVIDER_NAME
+_MODEL = semconv.REQUEST_MODEL
 
 
 class StreamClock:
@@ -78,14 +82,11 @@ class Recorder:
 
         The span is not made current: end it with `span.end()`. Attributes that a head sampler may want are set at once.
         """
-        first: dict[str, Any] = {semconv.OPERATION_NAME: operation, semconv.PROVIDER_NAME: provider}
-        if model:
-            first[semconv.REQUEST_MODEL] = model
-            name = f"{operation} {model}"
-        else:
-            name = operation
-        first.update(attributes)
-        return self.tracer.start_span(name, None, _CLIENT, first)
+        if not model:
+            first = {_OPERATION: operation, _PROVIDER: provider, **attributes}
+            return self.tracer.start_span(operation, None, _CLIENT, first)
+        first = {_OPERATION: operation, _PROVIDER: provider, _MODEL: model, **attributes}
+        return self.tracer.start_span(f"{operation} {model}", None, _CLIENT, first)
 
     def content(self, span: api.Span, key: str, value: Any) -> None:
         """Records messages, tool arguments or a document as JSON text, when content is captured at all."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from llm_obs_openai.response import extra, finish_reason
+from llm_obs_openai.response import extra, finish_reasons
 
 __all__ = ["MAX_BLOB_CHARS", "encode", "input_messages", "output_message", "output_messages", "tool_definitions"]
 
@@ -54,7 +54,7 @@ def output_messages(completion: Any) -> list[dict[str, Any]]:
 
 def output_message(parts: list[Part], reason: Any) -> dict[str, Any]:
     """One choice."""
-    return {"role": "assistant", "parts": parts, "finish_reason": finish_reason(reason) or ""}
+    return {"role": "assistant", "parts": parts, "finish_reason": finish_reasons((reason,))[0]}
 
 
 def tool_definitions(tools: Any) -> list[Any] | None:

@@ -8,6 +8,8 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 from weakref import ref
 
+from llm_obs_core import semconv
+
 __all__ = ["COMPATIBLE", "HOSTS", "Providers", "Server"]
 
 COMPATIBLE: Final = "openai-compatible"
@@ -49,11 +51,10 @@ PORTS: Final = {"https": 443, "http": 80}
 
 
 class Server(NamedTuple):
-    """Where a client's calls go."""
+    """Where a client's calls go: `gen_ai.provider.name`, and the attributes of its address."""
 
     provider: str
-    address: str | None
-    port: int | None
+    attributes: Mapping[str, Any]
 
 
 class Providers:
@@ -86,7 +87,8 @@ class Providers:
         if provider is None:
             named = [CLASSES[kind.__name__] for kind in type(client).__mro__ if kind.__name__ in CLASSES]
             provider = named[0] if named else _by_host(host or "")
-        return Server(provider, host, port)
+        address = {semconv.SERVER_ADDRESS: host, semconv.SERVER_PORT: port}
+        return Server(provider, {key: value for key, value in address.items() if value})
 
 
 def _by_host(host: str) -> str:

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from llm_obs_core import semconv
+from llm_obs_sdk.fields import Fields
 
 __all__ = ["chat_attributes", "embeddings_attributes"]
 
 Attributes = dict[str, Any]
 
 
-def _integer(value: Any) -> Any:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _text(value: Any) -> Any:
-    return value if isinstance(value, str) else None
-
-
-def _real(value: Any) -> Any:
-    if type(value) is float:
-        return value
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
-
-
 def _choices(value: Any) -> Any:
-    return value if _integer(value) is not None and value != 1 else None
+    return value if type(value) is int and value != 1 else None
 
 
 def _texts(value: Any) -> Any:
@@ -55,43 +42,41 @@ def _modality(value: Any) -> Any:
     return "speech" if isinstance(value, (list, tuple)) and "audio" in value else None
 
 
-_CHAT: Final[dict[str, tuple[str, Callable[[Any], Any]]]] = {
-    "temperature": (semconv.REQUEST_TEMPERATURE, _real),
-    "top_p": (semconv.REQUEST_TOP_P, _real),
-    "frequency_penalty": (semconv.REQUEST_FREQUENCY_PENALTY, _real),
-    "presence_penalty": (semconv.REQUEST_PRESENCE_PENALTY, _real),
-    "max_tokens": (semconv.REQUEST_MAX_TOKENS, _integer),
-    "max_completion_tokens": (semconv.REQUEST_MAX_TOKENS, _integer),
-    "seed": (semconv.REQUEST_SEED, _integer),
-    "n": (semconv.REQUEST_CHOICE_COUNT, _choices),
-    "stop": (semconv.REQUEST_STOP_SEQUENCES, _texts),
-    "stream": (semconv.REQUEST_STREAM, _streamed),
-    "reasoning_effort": (semconv.REQUEST_REASONING_LEVEL, _text),
-    "service_tier": (semconv.OPENAI_REQUEST_SERVICE_TIER, _tier),
-    "response_format": (semconv.OUTPUT_TYPE, _output_type),
-    "modalities": (semconv.OUTPUT_TYPE, _modality),
-}
-_EMBEDDINGS: Final[dict[str, tuple[str, Callable[[Any], Any]]]] = {
-    "dimensions": (semconv.EMBEDDINGS_DIMENSION_COUNT, _integer),
-    "encoding_format": (semconv.REQUEST_ENCODING_FORMATS, _texts),
-}
+_CHAT: Final = Fields(
+    (
+        ("temperature", semconv.REQUEST_TEMPERATURE, "real"),
+        ("top_p", semconv.REQUEST_TOP_P, "real"),
+        ("frequency_penalty", semconv.REQUEST_FREQUENCY_PENALTY, "real"),
+        ("presence_penalty", semconv.REQUEST_PRESENCE_PENALTY, "real"),
+        ("max_tokens", semconv.REQUEST_MAX_TOKENS, "count"),
+        ("max_completion_tokens", semconv.REQUEST_MAX_TOKENS, "count"),
+        ("seed", semconv.REQUEST_SEED, "count"),
+        ("n", semconv.REQUEST_CHOICE_COUNT, _choices),
+        ("stop", semconv.REQUEST_STOP_SEQUENCES, _texts),
+        ("stream", semconv.REQUEST_STREAM, _streamed),
+        ("reasoning_effort", semconv.REQUEST_REASONING_LEVEL, "text"),
+        ("service_tier", semconv.OPENAI_REQUEST_SERVICE_TIER, _tier),
+        ("response_format", semconv.OUTPUT_TYPE, _output_type),
+        ("modalities", semconv.OUTPUT_TYPE, _modality),
+    )
+)
+_EMBEDDINGS: Final = Fields(
+    (
+        ("dimensions", semconv.EMBEDDINGS_DIMENSION_COUNT, "count"),
+        ("encoding_format", semconv.REQUEST_ENCODING_FORMATS, _texts),
+    )
+)
 
 
 def chat_attributes(body: Mapping[str, Any]) -> Attributes:
     """The attributes of a chat completion's body."""
-    return {semconv.OPENAI_API_TYPE: "chat_completions", **_attributes(body, _CHAT)}
+    found: Attributes = {semconv.OPENAI_API_TYPE: "chat_completions"}
+    _CHAT.into(found, body)
+    return found
 
 
 def embeddings_attributes(body: Mapping[str, Any]) -> Attributes:
     """The attributes of an embeddings request's body."""
-    return _attributes(body, _EMBEDDINGS)
-
-
-def _attributes(body: Mapping[str, Any], table: Mapping[str, tuple[str, Callable[[Any], Any]]]) -> Attributes:
     found: Attributes = {}
-    for name, value in body.items():
-        if value is not None and (entry := table.get(name)) is not None:
-            read = entry[1](value)
-            if read is not None:
-                found[entry[0]] = read
+    _EMBEDDINGS.into(found, body)
     return found

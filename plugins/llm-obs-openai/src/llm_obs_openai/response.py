@@ -6,12 +6,14 @@ as mappings: asking a model for a field that it lacks takes microseconds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from llm_obs_core import semconv
+from llm_obs_sdk.fields import Fields
 
 __all__ = [
+    "IDENTITY",
     "PARTIAL",
     "REPORTED",
     "Attributes",
@@ -20,8 +22,7 @@ __all__ = [
     "embeddings_attributes",
     "extra",
     "fields",
-    "finish_reason",
-    "identity",
+    "finish_reasons",
 ]
 
 Attributes = dict[str, Any]
@@ -34,7 +35,7 @@ _FINISH: Final = semconv.FINISH_REASON_ALIASES
 
 def fields(item: Any) -> Mapping[str, Any]:
     """The fields of a model or of decoded JSON by name."""
-    if isinstance(item, dict):
+    if type(item) is dict:
         return item
     found: Mapping[str, Any] = item.__dict__
     return found
@@ -49,10 +50,11 @@ def extra(item: Any, name: str) -> Any:
 def completion_attributes(completion: Any) -> Attributes:
     """The attributes of a `ChatCompletion`, its content left out."""
     said = fields(completion)
-    found = identity(said)
-    reasons = [finish_reason(fields(choice).get("finish_reason")) for choice in said.get("choices") or ()]
+    found: Attributes = {}
+    IDENTITY.into(found, said)
+    reasons = [fields(choice).get("finish_reason") for choice in said.get("choices") or ()]
     if any(reasons):
-        found[semconv.RESPONSE_FINISH_REASONS] = [reason or "" for reason in reasons]
+        found[semconv.RESPONSE_FINISH_REASONS] = finish_reasons(reasons)
     add_usage(found, said.get("usage"))
     return found
 
@@ -61,8 +63,7 @@ def embeddings_attributes(response: Any) -> Attributes:
     """The attributes of a `CreateEmbeddingResponse`, its vectors left out."""
     said = fields(response)
     found: Attributes = {}
-    if isinstance(model := said.get("model"), str):
-        found[semconv.RESPONSE_MODEL] = model
+    IDENTITY.into(found, said)
     vectors = said.get("data")
     if vectors and isinstance(vector := fields(vectors[0]).get("embedding"), list):
         found[semconv.EMBEDDINGS_DIMENSION_COUNT] = len(vector)
@@ -70,27 +71,9 @@ def embeddings_attributes(response: Any) -> Attributes:
     return found
 
 
-def identity(said: Mapping[str, Any]) -> Attributes:
-    """Id, model, service tier and fingerprint of a completion or a chunk."""
-    found: Attributes = {}
-    for name, key in _IDENTITY:
-        value = said.get(name)
-        if value and isinstance(value, str):
-            found[key] = value
-    return found
-
-
-_IDENTITY: Final = (
-    ("id", semconv.RESPONSE_ID),
-    ("model", semconv.RESPONSE_MODEL),
-    ("service_tier", semconv.OPENAI_RESPONSE_SERVICE_TIER),
-    ("system_fingerprint", semconv.OPENAI_RESPONSE_SYSTEM_FINGERPRINT),
-)
-
-
-def finish_reason(reason: Any) -> str | None:
-    """The conventions' word for a finish reason."""
-    return _FINISH.get(reason, reason) if isinstance(reason, str) else None
+def finish_reasons(reasons: Iterable[Any]) -> list[str]:
+    """The conventions' words for finish reasons; empty where there is none."""
+    return [_FINISH.get(reason, reason) if isinstance(reason, str) else "" for reason in reasons]
 
 
 def add_usage(found: Attributes, usage: Any) -> None:
@@ -99,33 +82,41 @@ def add_usage(found: Attributes, usage: Any) -> None:
         found[semconv.USAGE_BASIS] = PARTIAL
         return
     said = fields(usage)
-    _add(found, said, _TOTALS)
+    _TOTALS.into(found, said)
     if (details := said.get("prompt_tokens_details")) is not None:
-        _add(found, fields(details), _INPUT)
+        _INPUT.into(found, details)
     if (details := said.get("completion_tokens_details")) is not None:
-        _add(found, fields(details), _OUTPUT)
+        _OUTPUT.into(found, details)
     found[semconv.USAGE_BASIS] = REPORTED
 
 
-def _add(found: Attributes, said: Mapping[str, Any], names: tuple[tuple[str, str, bool], ...]) -> None:
-    for name, key, even_zero in names:
-        value = said.get(name)
-        if type(value) is int and (value or even_zero):
-            found[key] = value
-
-
-# Field, attribute, and whether a zero is worth an attribute.
-_TOTALS: Final = (
-    ("prompt_tokens", semconv.USAGE_INPUT_TOKENS, True),
-    ("completion_tokens", semconv.USAGE_OUTPUT_TOKENS, True),
+IDENTITY: Final = Fields(
+    (
+        ("id", semconv.RESPONSE_ID, "text"),
+        ("model", semconv.RESPONSE_MODEL, "text"),
+        ("service_tier", semconv.OPENAI_RESPONSE_SERVICE_TIER, "text"),
+        ("system_fingerprint", semconv.OPENAI_RESPONSE_SYSTEM_FINGERPRINT, "text"),
+    )
 )
-_INPUT: Final = (
-    ("cached_tokens", semconv.USAGE_CACHE_READ_INPUT_TOKENS, True),
-    ("cache_write_tokens", semconv.USAGE_CACHE_WRITE_INPUT_TOKENS, False),
-    ("audio_tokens", semconv.USAGE_AUDIO_INPUT_TOKENS, False),
-    ("image_tokens", semconv.USAGE_IMAGE_INPUT_TOKENS, False),
+"""Fields of a completion, a chunk or an embeddings response."""
+
+_TOTALS: Final = Fields(
+    (
+        ("prompt_tokens", semconv.USAGE_INPUT_TOKENS, "count"),
+        ("completion_tokens", semconv.USAGE_OUTPUT_TOKENS, "count"),
+    )
 )
-_OUTPUT: Final = (
-    ("reasoning_tokens", semconv.USAGE_REASONING_OUTPUT_TOKENS, True),
-    ("audio_tokens", semconv.USAGE_AUDIO_OUTPUT_TOKENS, False),
+_INPUT: Final = Fields(
+    (
+        ("cached_tokens", semconv.USAGE_CACHE_READ_INPUT_TOKENS, "count"),
+        ("cache_write_tokens", semconv.USAGE_CACHE_WRITE_INPUT_TOKENS, "part"),
+        ("audio_tokens", semconv.USAGE_AUDIO_INPUT_TOKENS, "part"),
+        ("image_tokens", semconv.USAGE_IMAGE_INPUT_TOKENS, "part"),
+    )
+)
+_OUTPUT: Final = Fields(
+    (
+        ("reasoning_tokens", semconv.USAGE_REASONING_OUTPUT_TOKENS, "count"),
+        ("audio_tokens", semconv.USAGE_AUDIO_OUTPUT_TOKENS, "part"),
+    )
 )

@@ -15,7 +15,7 @@ from llm_obs_core import semconv
 from llm_obs_openai import content
 from llm_obs_openai.call import CANCELLED, Call, caught, quietly
 from llm_obs_openai.closing import hook, unhook
-from llm_obs_openai.response import add_usage, extra, fields, finish_reason, identity
+from llm_obs_openai.response import IDENTITY, add_usage, extra, finish_reasons
 
 __all__ = ["StreamCall", "watch"]
 
@@ -94,11 +94,11 @@ class StreamCall(Call):
             self.end(quietly(self.recorder, "answer", self._attributes, outcome))
 
     def _attributes(self, outcome: str) -> dict[str, Any]:
-        found = identity(fields(self.first)) if self.first is not None else {}
+        found: dict[str, Any] = {}
+        if self.first is not None:
+            IDENTITY.into(found, self.first)
         if self.reasons:
-            found[semconv.RESPONSE_FINISH_REASONS] = [
-                finish_reason(self.reasons[n]) or "" for n in sorted(self.reasons)
-            ]
+            found[semconv.RESPONSE_FINISH_REASONS] = finish_reasons(self.reasons[n] for n in sorted(self.reasons))
         elif outcome != "completed":
             found[semconv.COMPLETENESS] = "aborted"
         if self.status is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final
 
 from llm_obs_core import semconv
@@ -51,15 +51,12 @@ class Beginner:
             if endpoint is None or recorder.suppressed():
                 return None
             body = options.json_data
-            if not isinstance(body, Mapping):
+            if not isinstance(body, dict):
                 return None
             capture = recorder.capture_content
             server = self._providers.of(client)
             attributes = endpoint.asked(body)
-            if server.address:
-                attributes[semconv.SERVER_ADDRESS] = server.address
-            if server.port:
-                attributes[semconv.SERVER_PORT] = server.port
+            attributes.update(server.attributes)
             if (user := body.get("user")) and semconv.USER_ID not in dict(current_attributes()):
                 attributes[semconv.USER_ID] = user
             span = recorder.start_call(endpoint.operation, server.provider, body.get("model"), attributes)
@@ -88,7 +85,7 @@ def synchronous(beginner: Beginner) -> Callable[..., Any]:
         except BaseException as error:
             _raised(call, error)
             raise
-        _answered(call, _stream_in(call, answer))
+        _answered(call, answer if type(call) is Call else _stream_in(call, answer))
         return answer
 
     return request
@@ -106,9 +103,11 @@ def asynchronous(beginner: Beginner) -> Callable[..., Any]:
         except BaseException as error:
             _raised(call, error)
             raise
-        found = _stream_in(call, answer)
-        if inspect.isawaitable(found):  # it waits for nothing: a stream is made without reading
-            found = await _awaited(call, found)
+        found = answer
+        if type(call) is not Call:
+            found = _stream_in(call, answer)
+            if inspect.isawaitable(found):  # it waits for nothing: a stream is made without reading
+                found = await _awaited(call, found)
         _answered(call, found)
         return answer
 
@@ -116,8 +115,8 @@ def asynchronous(beginner: Beginner) -> Callable[..., Any]:
 
 
 def _stream_in(call: Call, answer: Any) -> Any:
-    """The stream of a raw answer, which the user will get from `parse` too; any other answer itself."""
-    if isinstance(call, StreamCall) and hasattr(answer, RAW):
+    """The stream of a raw answer, which the user will get from `parse` too; a stream itself."""
+    if hasattr(answer, RAW):
         return quietly(call.recorder, "raw stream", answer.parse)
     return answer
 
@@ -135,7 +134,7 @@ def _answered(call: Call, answer: Any) -> None:
     try:
         if isinstance(call, StreamCall):
             watch(answer, call)
-        elif RAW in vars(answer):
+        elif RAW in answer.__dict__:
             _read(call, answer.http_response)
         else:
             call.end(_last(call.endpoint, call.capture, answer))

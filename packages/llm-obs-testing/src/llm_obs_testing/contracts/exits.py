@@ -19,6 +19,8 @@ EXITS: Final[dict[str, frozenset[str]]] = {
     "cancelled": frozenset({"cancelled"}),
 }
 
+CLOSED_WITHIN_S: Final = 10.0
+
 
 async def leave(exit: str, stream: Any) -> bool:
     """Leaves a stream, or an awaitable of one, in one way; False when this kind of stream has no such way."""
@@ -29,9 +31,11 @@ async def leave(exit: str, stream: Any) -> bool:
     else:
         done = exit != "cancelled" and _leave_sync(exit, stream)
     del stream
-    for _ in range(3):  # what a dropped asynchronous generator leaves to the loop
+    for _ in range(3):  # the loop closes dropped asynchronous generators in tasks of its own
         gc.collect()
         await asyncio.sleep(0)
+        if others := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(others, timeout=CLOSED_WITHIN_S)
     return done
 
 
