@@ -8,14 +8,14 @@ that OTLP cannot hold drops its attribute with a warning, as there; lone surroga
 import logging
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from cpython.dict cimport PyDict_CheckExact
+from cpython.dict cimport PyDict_CheckExact, PyDict_Next
 from cpython.object cimport PyObject
 from cpython.unicode cimport PyUnicode_CheckExact
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from llm_obs_core_ext.otlpwrite cimport (
-    KEEP_EMPTY_KEYS, Buf, buf_free, buf_need, clean, close_length, put_big64, put_byte, put_count, put_fixed64, put_key_value, put_raw,
-    put_string, varint_size, write_varint,
+    KEEP_EMPTY_KEYS, Buf, buf_free, buf_need, clean, close_length, put_big64, put_byte, put_count, put_fixed64,
+    put_key_value, put_plain, put_raw, put_string, varint_size, write_varint,
 )
 from llm_obs_core_ext.spanqueue cimport ScopeBuffer, SpanQueue, scope_size, write_part, write_scope
 
@@ -23,11 +23,13 @@ cdef extern from "Python.h":
     unsigned long long PyLong_AsUnsignedLongLongMask(object) except? <unsigned long long>-1
 
 cdef object log = logging.getLogger("llm_obs.sdk")
-cdef dict kinds = {}
 
 
 cdef int put_attributes(Buf *b, uint8_t tag, object attributes) except -1:
     cdef dict inner
+    cdef Py_ssize_t at = 0
+    cdef PyObject *key = NULL
+    cdef PyObject *value = NULL
     if attributes is None:
         return 0
     if PyDict_CheckExact(attributes):
@@ -35,16 +37,23 @@ cdef int put_attributes(Buf *b, uint8_t tag, object attributes) except -1:
     else:
         found = getattr(attributes, "_dict", None)  # BoundedAttributes
         inner = <dict>found if PyDict_CheckExact(found) else dict(attributes)
-    for key, value in inner.items():
-        try:
-            if not PyUnicode_CheckExact(key):
-                if not isinstance(key, str):
-                    raise TypeError(f"expected a key of type str, got {type(key).__name__}")
-                key = str.__str__(key)
-            if put_key_value(b, tag, <str>key, value, KEEP_EMPTY_KEYS):
-                put_key_value(b, tag, <str>key, clean(value, True, 0), KEEP_EMPTY_KEYS)
-        except Exception as error:
-            log.warning("attribute %r was not encoded: %s", key, error)
+    while PyDict_Next(inner, &at, &key, &value):
+        if not PyUnicode_CheckExact(<object>key) or not put_plain(b, tag, <str>key, <object>value, KEEP_EMPTY_KEYS):
+            put_attribute(b, tag, <object>key, <object>value)
+    return 0
+
+
+cdef int put_attribute(Buf *b, uint8_t tag, object key, object value) except -1:
+    # The rarer keys and values; this may run Python code.
+    try:
+        if not PyUnicode_CheckExact(key):
+            if not isinstance(key, str):
+                raise TypeError(f"expected a key of type str, got {type(key).__name__}")
+            key = str.__str__(key)
+        if put_key_value(b, tag, <str>key, value, KEEP_EMPTY_KEYS):
+            put_key_value(b, tag, <str>key, clean(value, True, 0), KEEP_EMPTY_KEYS)
+    except Exception as error:
+        log.warning("attribute %r was not encoded: %s", key, error)
     return 0
 
 
@@ -96,8 +105,9 @@ cdef class Known:
 
     cdef object types       # the SDK's own span classes, whose fields may be read without their properties
     cdef object empty_state
-    cdef object status, description
+    cdef object status, description, kind
     cdef uint32_t code
+    cdef uint8_t kind_number
 
 
 cdef Known known = Known()
@@ -106,7 +116,7 @@ cdef Known known = Known()
 cdef int put_span(Buf *b, object span) except -1:
     """A ReadableSpan as a `ScopeSpans.spans` field."""
     cdef size_t mark, inner
-    cdef object context, parent, state, status, kind, number, events, links, attributes, start, end, name
+    cdef object context, parent, state, status, kind, events, links, attributes, start, end, name
     cdef dict fields
     cdef uint32_t dropped_attributes, dropped_events, dropped_links
     if known.types is None:
@@ -147,12 +157,12 @@ cdef int put_span(Buf *b, object span) except -1:
         put_byte(b, 8)
         put_big64(b, PyLong_AsUnsignedLongLongMask(parent.span_id))
     put_string(b, 0x2A, name)
-    number = kinds.get(kind)
-    if number is None:
-        number = kinds[kind] = kind.value + 1
+    if kind is not known.kind:  # an enum's hash and value cost a Python call each
+        known.kind_number = kind.value + 1
+        known.kind = kind
     buf_need(b, 2)
     put_byte(b, 0x30)
-    put_byte(b, number)
+    put_byte(b, known.kind_number)
     put_time(b, 0x39, start)
     put_time(b, 0x41, end)
     put_attributes(b, 0x4A, attributes)

@@ -17,6 +17,7 @@ cdef void buf_free(Buf *b) noexcept
 
 # Writes one KeyValue behind `tag`; 0 written, 1 the value needs `clean` first (nothing written), -1 raised.
 cdef int put_key_value(Buf *b, uint8_t tag, str key, object value, Py_ssize_t max_chars) except -1
+cdef int put_plain(Buf *b, uint8_t tag, str key, object value, Py_ssize_t max_chars) except -1
 # The plain form of any value (exact str, int, float, bool, bytes, tuple, dict); strict raises where the other makes text.
 cdef object clean(object value, bint strict, int depth)
 cdef object clean_key(object key)

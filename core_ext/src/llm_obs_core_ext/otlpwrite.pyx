@@ -211,9 +211,74 @@ cdef int put_entry(Buf *b, uint8_t tag, str key, object value, Py_ssize_t max_ch
     return rc
 
 
+cdef int put_plain(Buf *b, uint8_t tag, str key, object value, Py_ssize_t max_chars) except -1:
+    """Writes the KeyValue and returns 1 when key and value are such as nearly all are; else writes nothing, returns 0.
+
+    That is a key in ASCII below 128 characters, and a text in ASCII, an int of 64 bits, a float or a bool.
+    """
+    cdef size_t key_length = PyUnicode_GET_LENGTH(key)
+    cdef size_t length = 0
+    cdef size_t inner
+    cdef int overflow = 0
+    cdef int64_t number = 0
+    cdef double real
+    cdef uint8_t kind
+    cdef uint8_t *p
+    if key_length > 127 or not PyUnicode_IS_COMPACT_ASCII(key):
+        return 0
+    if PyUnicode_CheckExact(value):
+        length = PyUnicode_GET_LENGTH(value)
+        if not PyUnicode_IS_COMPACT_ASCII(value) or max_chars >= 0 and length > <size_t>max_chars:
+            return 0
+        kind = 0x0A
+        inner = 1 + varint_size(length) + length
+    elif PyLong_CheckExact(value):
+        number = PyLong_AsLongLongAndOverflow(value, &overflow)
+        if overflow:
+            return 0
+        kind = 0x18
+        inner = 1 + varint_size(<uint64_t>number)
+    elif PyFloat_CheckExact(value):
+        kind = 0x21
+        inner = 9
+    elif value is True or value is False:
+        kind = 0x10
+        inner = 2
+    else:
+        return 0
+    buf_need(b, key_length + inner + 24)
+    p = b.data + b.size
+    p[0] = tag
+    p = write_varint(p + 1, 3 + key_length + varint_size(inner) + inner)
+    p[0] = 0x0A
+    p[1] = <uint8_t>key_length
+    memcpy(p + 2, PyUnicode_DATA(key), key_length)
+    p += 2 + key_length
+    p[0] = 0x12
+    p = write_varint(p + 1, inner)
+    p[0] = kind
+    if kind == 0x0A:
+        p = write_varint(p + 1, length)
+        memcpy(p, PyUnicode_DATA(value), length)
+        p += length
+    elif kind == 0x18:
+        p = write_varint(p + 1, <uint64_t>number)
+    elif kind == 0x21:
+        real = PyFloat_AS_DOUBLE(value)
+        memcpy(p + 1, &real, 8)
+        p += 9
+    else:
+        p[1] = value is True
+        p += 2
+    b.size = p - b.data
+    return 1
+
+
 cdef int put_key_value(Buf *b, uint8_t tag, str key, object value, Py_ssize_t max_chars) except -1:
     cdef size_t start = b.size
     cdef int rc
+    if put_plain(b, tag, key, value, max_chars):
+        return 0
     try:
         rc = put_entry(b, tag, key, value, max_chars, 0)
     except BaseException:
