@@ -1,0 +1,115 @@
+"""List, overview and trace over a lake of a million spans: P50 and P95 of each.
+
+`python -m benchmarks.lake_read [--spans N] [--folder F]` builds the lake through the sink from seeded spans,
+asks, merges it as the upkeep does, and asks again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+from llm_obs_core.interfaces import AggregateQuery, Scope, TraceFilter
+from llm_obs_lake.config import LakeOptions
+from llm_obs_lake.folder import Folder
+from llm_obs_lake.reader import LakeReader
+from llm_obs_lake.sink import LakeSink
+from llm_obs_lake.upkeep import Upkeep
+from llm_obs_testing.parts import make_part, position
+from llm_obs_testing.spans import make_traces
+
+SCOPE = Scope(("default",), content=True)
+TRACES_A_WRITE = 2_500
+HOUR_NS = 3_600_000_000_000
+
+
+async def build(options: LakeOptions, spans: int) -> int:
+    """Fills the lake; returns its traces."""
+    sink = LakeSink(msgspec.structs.replace(options, merge_interval_s=3600))
+    await sink.start()
+    written = number = 0
+    while written < spans:
+        made = make_traces(TRACES_A_WRITE, first=1 + number * TRACES_A_WRITE)
+        number += 1
+        part = make_part(made, number, received_ns=made[-1].end_ns)
+        await sink.write([part], position(number), position(number))
+        written += len(made)
+    await sink.stop()
+    return number * TRACES_A_WRITE
+
+
+def calibration_ms() -> float:
+    """A fixed loop of Python, to compare machines and moments."""
+    start = time.perf_counter()
+    sum(range(5_000_000))
+    return (time.perf_counter() - start) * 1e3
+
+
+async def ask(reader: LakeReader, traces: int, rounds: int) -> None:
+    """Prints a line a question."""
+    dice = random.Random(1)
+
+    async def one_trace() -> None:
+        number = dice.randrange(1, traces + 1)
+        assert await reader.trace(SCOPE, number.to_bytes(16, "big")) is not None
+
+    async def overview() -> None:
+        await reader.aggregate(SCOPE, AggregateQuery())
+        await reader.aggregate(SCOPE, AggregateQuery(interval_ns=HOUR_NS))
+        await reader.aggregate(SCOPE, AggregateQuery(group_by=("model",)))
+
+    questions: dict[str, Callable[[], Awaitable[object]]] = {
+        "list": lambda: reader.find_traces(SCOPE, TraceFilter(), first=50),
+        "list, errors": lambda: reader.find_traces(SCOPE, TraceFilter(error=True), first=50),
+        "list, one user": lambda: reader.find_traces(SCOPE, TraceFilter(user_id="user-3"), first=50),
+        "overview (3 sums)": overview,
+        "sums by model": lambda: reader.aggregate(SCOPE, AggregateQuery(group_by=("model",))),
+        "trace": one_trace,
+    }
+    for name, question in questions.items():
+        await question()
+        took_ms = []
+        for _ in range(rounds):
+            start = time.perf_counter()
+            await question()
+            took_ms.append((time.perf_counter() - start) * 1e3)
+        p95 = statistics.quantiles(took_ms, n=20)[-1]
+        print(f"{name:20} P50 {statistics.median(took_ms):7.1f} ms   P95 {p95:7.1f} ms")
+    print(f"{'calibration':20} {calibration_ms():11.1f} ms")
+
+
+async def measure(folder: Path, spans: int, rounds: int) -> None:
+    """Builds, merges, asks before and after."""
+    options = LakeOptions(path=str(folder))
+    traces = await build(options, spans)
+    for merged in (False, True):
+        if merged:
+            upkeep = Upkeep(Folder(folder), options)
+            print(upkeep.round())
+            upkeep.close()
+        reader = LakeReader(options)
+        await reader.start()
+        await ask(reader, traces, rounds)
+        await reader.stop()
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--spans", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--folder", type=Path)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(measure(given.folder or Path(folder), given.spans, given.rounds))
+
+
+if __name__ == "__main__":
+    main()
