@@ -6,7 +6,7 @@ import msgspec
 from llm_obs_core.hookspecs import hookimpl
 from llm_obs_core.plugins import Register
 
-from llm_obs_collector.scrub.options import PiiOptions
+from llm_obs_collector.scrub.config import PiiOptions
 
 __all__ = ["register_scrubbers"]
 
@@ -15,4 +15,4 @@ __all__ = ["register_scrubbers"]
 def register_scrubbers(register: Register) -> None:
     """`pii`."""
     options: type[msgspec.Struct] = PiiOptions
-    register("pii", "llm_obs_collector.scrub.options:make", options, doc="Secrets and personal data, by pattern.")
+    register("pii", "llm_obs_collector.scrub.pii:make", options, doc="Secrets and personal data, by pattern.")

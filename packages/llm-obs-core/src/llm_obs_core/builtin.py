@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from llm_obs_core.hookspecs import hookimpl
 from llm_obs_core.plugins import Register
-from llm_obs_core.pricing.options import PricingOptions
+from llm_obs_core.pricing.config import PricingOptions
 
 
 @hookimpl

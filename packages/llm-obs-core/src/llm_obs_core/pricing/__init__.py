@@ -4,9 +4,9 @@ The table is compiled from the genai-prices data set into integers (`nox -s pric
 """
 
 from llm_obs_core.pricing.bundled import BundledPricer, make
+from llm_obs_core.pricing.config import PricingOptions, PricingRule
 from llm_obs_core.pricing.configured import configured
 from llm_obs_core.pricing.cost import TokenBuckets, cost_nano_usd
-from llm_obs_core.pricing.options import PricingOptions, PricingRule
 from llm_obs_core.pricing.rules import RulePricer
 
 __all__ = [

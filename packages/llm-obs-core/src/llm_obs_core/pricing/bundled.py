@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from llm_obs_core.interfaces.process import Price, PriceKey
-from llm_obs_core.pricing.options import PricingOptions
+from llm_obs_core.pricing.config import PricingOptions
 from llm_obs_core.pricing.rules import RulePricer
 from llm_obs_core.pricing.table import EPOCH, PriceTable
 

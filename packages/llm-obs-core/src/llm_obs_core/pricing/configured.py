@@ -8,7 +8,7 @@ from llm_obs_core.config import Pricing
 from llm_obs_core.errors import ConfigError
 from llm_obs_core.interfaces.process import Pricer
 from llm_obs_core.plugins import Plugins
-from llm_obs_core.pricing.options import PricingRule
+from llm_obs_core.pricing.config import PricingRule
 from llm_obs_core.pricing.rules import RulePricer
 
 __all__ = ["configured"]

@@ -10,7 +10,7 @@ from typing import Final
 
 from llm_obs_core.errors import ConfigError
 from llm_obs_core.interfaces.process import Price, PriceKey
-from llm_obs_core.pricing.options import PricingRule
+from llm_obs_core.pricing.config import PricingRule
 from llm_obs_core.pricing.table import EPOCH, fill, tier_of
 
 __all__ = ["RulePricer"]

@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-
-import msgspec
 from llm_obs_core.interfaces import ScrubRules
-from msgspec import Meta
 
-from llm_obs_collector.scrub.patterns import DEFAULT
+from llm_obs_collector.scrub.config import PiiOptions
 
-__all__ = ["PiiOptions", "PiiScrubber", "make"]
+__all__ = ["PiiScrubber", "make"]
 
 VERSION = 2
 """Raised whenever a built-in pattern changes; stamped on log records."""
-
-
-class PiiOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`[scrub.options.pii]`."""
-
-    builtin: Annotated[tuple[str, ...], Meta(description="Built-in patterns to look for.")] = DEFAULT
-    patterns: Annotated[dict[str, str], Meta(description="Own patterns: a name and an RE2 expression.")] = {}
-    style: Annotated[
-        Literal["redact", "pseudonym"], Meta(description="[REDACTED:name], or [name:digest], equal for equal values.")
-    ] = "redact"
-    key: Annotated[str, Meta(description="Key of pseudonyms, at least 16 bytes.")] = ""
 
 
 def make(options: PiiOptions) -> PiiScrubber:
