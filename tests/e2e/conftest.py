@@ -20,7 +20,7 @@ from playwright.sync_api import Browser
 Open = Callable[..., Watched]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if not shutil.which("chromium"):
         pytest.skip("chromium is not installed: apt-get install chromium")
@@ -29,14 +29,14 @@ def browser() -> Iterator[Browser]:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def store() -> MemoryStore:
     filled = MemoryStore()
     fill(filled, time.time_ns())
     return filled
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server(store: MemoryStore) -> Iterator[str]:
     with serving(MemoryReader(store)) as address:
         yield address
