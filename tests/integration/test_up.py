@@ -159,6 +159,14 @@ def test_a_taken_port_names_the_flag_and_the_flag_takes_another(tmp_path: Path) 
             assert second["http"] not in ("", first["http"])
 
 
+def test_an_address_that_needs_a_key_is_not_about_ports(tmp_path: Path) -> None:
+    with up(tmp_path / "open", LLM_OBS_RECEIVER__HTTP__LISTEN="0.0.0.0:0") as (_, child):
+        assert child.stderr is not None
+        said = child.stderr.read()
+        assert "[[auth.keys]]" in said
+        assert "--free-ports" not in said
+
+
 def test_a_second_process_on_the_same_folder_is_refused(tmp_path: Path) -> None:
     with up(tmp_path / "data"), up(tmp_path / "data") as (_, second):
         assert second.stderr is not None

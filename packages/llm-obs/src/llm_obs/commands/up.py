@@ -107,7 +107,7 @@ def up(path: str | None, data_dir: str | None, free: bool, as_json: bool) -> Non
         try:
             await everything.start()
         except ConfigError as error:
-            if error.where in LISTENS and not free:
+            if not free and error.where in free_ports(loaded):
                 raise ConfigError(
                     error.expected, got=error.got, where=error.where, fix=f"{error.fix}, or add --free-ports"
                 ) from None
