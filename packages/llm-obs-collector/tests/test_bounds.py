@@ -54,6 +54,7 @@ async def test_a_sender_that_hangs_up_gives_its_bytes_back() -> None:
         await until(lambda: server.budget.used)
         writer.close()
         await until(lambda: not server.budget.used)
+        assert server.budget.used == 0
 
 
 async def test_tiny_chunks_count_for_more_than_their_bytes() -> None:

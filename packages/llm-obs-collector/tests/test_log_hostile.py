@@ -9,10 +9,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from llm_obs_collector.log import directory
 from llm_obs_collector.log.directory import LogDirectory
 from llm_obs_collector.log.record import pack
 from llm_obs_collector.log.segment import Damage, scan
+from llm_obs_core import owned
 from llm_obs_core.errors import RetryableError, StoreError
 from llm_obs_core.model import Codec, LogRecord
 from llm_obs_core_ext.checksum import crc32c
@@ -125,8 +125,8 @@ async def test_a_record_that_does_not_fit_the_format_fails_alone(tmp_path: Path)
 
 async def test_the_names_of_new_folders_are_durable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[Path] = []
-    real = directory.sync_directory
-    monkeypatch.setattr(directory, "sync_directory", lambda path: (synced.append(path), real(path)))
+    real = owned.sync_directory
+    monkeypatch.setattr(owned, "sync_directory", lambda path: (synced.append(path), real(path)))
     log = open_log(tmp_path / "data" / "log")
     await log.start()
     await log.stop()

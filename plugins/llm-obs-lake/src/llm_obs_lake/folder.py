@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import re
@@ -16,25 +15,16 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from llm_obs_core.errors import StoreError
+from llm_obs_core.owned import OwnedFolder
 
 from llm_obs_lake.schema import ROW_GROUP_ROWS, SCHEMAS, STATISTICS, Kind
 
-__all__ = ["Folder", "ParquetFile", "sync_directory"]
+__all__ = ["Folder", "ParquetFile"]
 
 _TEMPORARY = ".tmp"
 _NAME = re.compile(r"(spans|content|summaries|measures)-[0-9]+-[0-9]+-[0-9a-f]{8}\.parquet(\.tmp)?")
 _PLAIN = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _DICTIONARY = {"string", "binary"}
-
-
-def sync_directory(path: Path) -> None:
-    """Makes the names in a folder durable."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 class Folder:
@@ -49,7 +39,7 @@ class Folder:
         self.catalog = path / "catalog.sqlite"
         self.leases = path / "leases"
         self.segments = path / "segments"
-        self._lock = -1
+        self._owned = OwnedFolder(path, alone="a store that no other process writes", elsewhere="server.data_dir")
 
     def open(self) -> None:
         """Makes the folders and takes the lock of the one process that writes.
@@ -57,38 +47,11 @@ class Folder:
         Raises:
             StoreError: Another process writes here, or the folder cannot be written.
         """
-        top = self.path.absolute()
-        missing = [folder.parent for folder in (top, *top.parents) if not folder.exists()]
-        try:
-            for folder in (self.path, self.leases, self.segments):
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-            for folder in {self.segments, top, *missing}:
-                sync_directory(folder)
-        except OSError as error:
-            self.close()
-            raise StoreError(
-                "a folder that can be written",
-                got=error.strerror or str(error),
-                where=str(self.path),
-                fix="correct its owner and mode, free space on its disk, or set server.data_dir to another folder",
-            ) from None
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self.close()
-            raise StoreError(
-                "a store that no other process writes",
-                got="one that is locked",
-                where=str(self.path),
-                fix="stop the other llm-obs, or give this one its own server.data_dir",
-            ) from None
+        self._owned.open((self.leases, self.segments))
 
     def close(self) -> None:
         """Gives the lock back."""
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+        self._owned.close()
 
     def tenant(self, tenant: str) -> Path:
         """The folder of a tenant's files; names that are no plain words are hashed."""

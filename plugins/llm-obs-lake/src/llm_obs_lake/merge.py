@@ -15,12 +15,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from llm_obs_core.owned import sync_directory
 
 from llm_obs_lake.arrow import id_numbers, numbers
 from llm_obs_lake.catalog import Catalog, Segment, storage_error
 from llm_obs_lake.filter import build
 from llm_obs_lake.fold import fold, fold_spans, group_starts
-from llm_obs_lake.folder import Folder, ParquetFile, sync_directory
+from llm_obs_lake.folder import Folder, ParquetFile
 from llm_obs_lake.gather import Inputs, rows_at
 from llm_obs_lake.plan import Unit
 from llm_obs_lake.schema import SCHEMAS, Kind

@@ -11,12 +11,13 @@ from typing import Any, TypeVar
 from llm_obs_core.errors import StoreError
 from llm_obs_core.interfaces import SinkLimits, SinkPart
 from llm_obs_core.model import Position
+from llm_obs_core.owned import sync_directory
 
 from llm_obs_lake.arrow import id_numbers
 from llm_obs_lake.catalog import Catalog, Segment, storage_error
 from llm_obs_lake.config import LakeOptions
 from llm_obs_lake.filter import build
-from llm_obs_lake.folder import Folder, ParquetFile, sync_directory
+from llm_obs_lake.folder import Folder, ParquetFile
 from llm_obs_lake.tables import tables_of
 from llm_obs_lake.upkeep import Background, Upkeep
 

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from pathlib import Path
 
-from llm_obs_core.errors import StoreError
+from llm_obs_core.owned import OwnedFolder, sync_directory
 
-__all__ = ["LogDirectory", "sync_directory"]
+__all__ = ["LogDirectory"]
 
 SUFFIX = ".seg"
-
-
-def sync_directory(path: Path) -> None:
-    """Makes the names in a folder durable."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 class LogDirectory:
@@ -37,7 +27,9 @@ class LogDirectory:
         self.path = self.home / str(partition)
         self.cursors = self.path / "cursors"
         self.quarantine = self.path / "quarantine"
-        self._lock = -1
+        self._owned = OwnedFolder(
+            self.home, alone="a log that no other process has open", elsewhere="server.data_dir or server.writer"
+        )
 
     def open(self) -> None:
         """Makes the folders and takes the lock.
@@ -45,37 +37,11 @@ class LogDirectory:
         Raises:
             StoreError: Another process has the log, or the folder cannot be written.
         """
-        home = self.home.absolute()
-        missing = [folder.parent for folder in (home, *home.parents) if not folder.exists()]
-        try:
-            for folder in (self.home, self.path, self.cursors):
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock = os.open(self.home / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-            for folder in {home, home.parent, *missing}:
-                sync_directory(folder)
-        except OSError as error:
-            raise StoreError(
-                "a folder that can be written",
-                got=str(error),
-                where=str(self.home),
-                fix="correct its owner and mode, or set server.data_dir to another folder",
-            ) from None
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self.close()
-            raise StoreError(
-                "a log that no other process has open",
-                got="one that is locked",
-                where=str(self.home),
-                fix="stop the other llm-obs, or give this one its own server.data_dir or server.writer",
-            ) from None
+        self._owned.open((self.path, self.cursors))
 
     def close(self) -> None:
         """Gives the lock back."""
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+        self._owned.close()
 
     def segments(self) -> list[tuple[int, Path]]:
         """First sequence and file of each segment, oldest first."""

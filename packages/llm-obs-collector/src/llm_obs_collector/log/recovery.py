@@ -8,7 +8,9 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from llm_obs_collector.log.directory import LogDirectory, sync_directory
+from llm_obs_core.owned import sync_directory
+
+from llm_obs_collector.log.directory import LogDirectory
 from llm_obs_collector.log.record import Header
 from llm_obs_collector.log.seen import Seen, kept
 from llm_obs_collector.log.segment import Damage, headers, scan

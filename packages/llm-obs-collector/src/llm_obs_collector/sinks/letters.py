@@ -16,8 +16,7 @@ from typing import Final
 import msgspec
 from llm_obs_core.errors import StoreError
 from llm_obs_core.model import Position
-
-from llm_obs_collector.log.directory import sync_directory
+from llm_obs_core.owned import sync_directory
 
 __all__ = ["DeadLetters", "Letter"]
 

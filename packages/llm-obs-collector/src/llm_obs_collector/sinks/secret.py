@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from llm_obs_core.errors import StoreError
-
-from llm_obs_collector.log.directory import sync_directory
+from llm_obs_core.owned import sync_directory
 
 __all__ = ["TenantKeys"]
 
