@@ -16,7 +16,6 @@ from typing import Any
 
 from llm_obs_collector.pipeline import Meaning, Pipeline
 from llm_obs_collector.scrub import DEFAULT, Scanner
-from llm_obs_core import builtin as core_builtin
 from llm_obs_core import config, plugins
 from llm_obs_core.interfaces import Context, ScrubRules, SinkPart
 from llm_obs_core.model import Codec, Position, RecordKind
@@ -52,10 +51,9 @@ def measure(spans: int, seconds: float = 0.3) -> dict[str, float]:
         spans: A request's.
         seconds: For each stage.
     """
-    from llm_obs_collector import builtin
 
     loaded = config.load(None)
-    installed = plugins.load(modules={"builtin": core_builtin, "collector": builtin})
+    installed = plugins.load()
     meaning = Meaning.configured(installed, loaded)
     scanner = Scanner([ScrubRules(1, builtin=DEFAULT)])
     pipeline = Pipeline(None, scanner, loaded.receiver, meaning=meaning)  # type: ignore[arg-type]  # no log is reached

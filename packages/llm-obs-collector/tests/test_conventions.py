@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 from llm_obs_collector.pipeline import Meaning
-from llm_obs_core import builtin, normalizer, plugins
+from llm_obs_core import normalizer, plugins
 from llm_obs_core.config import Config
 from llm_obs_core_ext.emit import Edits, emit
 from llm_obs_core_ext.scan import scan
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue
 
-INSTALLED = plugins.load(modules={"builtin": builtin}, entry_points=False)
+INSTALLED = plugins.load(only=["genai", "bundled"])
 MEANING = Meaning.configured(INSTALLED, Config())
 RULES = normalizer.configured(INSTALLED, Config().normalize)
 START_NS = 1_793_000_000_000_000_000  # October 2026

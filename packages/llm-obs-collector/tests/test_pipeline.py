@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from llm_obs_collector.pipeline import Meaning, Pipeline
 from llm_obs_collector.pipeline.pipeline import Prepared
 from llm_obs_collector.scrub import BUILTIN, DEFAULT, Scanner
-from llm_obs_core import builtin, plugins
+from llm_obs_core import plugins
 from llm_obs_core.config import Config, Pricing, Receiver
 from llm_obs_core.errors import ConfigError, LimitError, PluginError, RetryableError, WireError
 from llm_obs_core.interfaces import Context, ScrubRules
@@ -75,7 +75,7 @@ def request(*texts: str, spans: int = 1) -> bytes:
     return message.SerializeToString()
 
 
-INSTALLED = plugins.load(modules={"builtin": builtin}, entry_points=False)
+INSTALLED = plugins.load(only=["genai", "bundled"])
 MEANING = Meaning.configured(INSTALLED, Config())
 
 

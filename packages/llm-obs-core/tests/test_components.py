@@ -29,7 +29,7 @@ def installed() -> Plugins:
         register("bare", "nowhere_at_all:make")
 
     module.register_sinks = register_sinks  # type: ignore[attr-defined]
-    return plugins.load(modules={"offering": module}, entry_points=False)
+    return plugins.load(modules={"offering": module}, only=())
 
 
 SERVER = Server(data_dir="/data", writer="w1")

@@ -33,45 +33,45 @@ def importable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("role", plugins.ROLES)
 def test_every_role_is_registered_and_made(role: str) -> None:
-    found = plugins.load(modules={"mine": plugin(role, "thing")}, entry_points=False)
+    found = plugins.load(modules={"mine": plugin(role, "thing")}, only=())
     assert found.names(role) == ("thing",)
     assert found.get(role, "thing").make({"size": 3}).size == 3
 
 
 def test_wrong_options_name_the_section() -> None:
-    found = plugins.load(modules={"mine": plugin("sink", "thing")}, entry_points=False)
+    found = plugins.load(modules={"mine": plugin("sink", "thing")}, only=())
     with pytest.raises(ConfigError, match=r"sinks\.a\.options"):
         found.get("sink", "thing").make({"sise": 3}, where="sinks.a.options")
 
 
 def test_a_plugin_that_raises_is_reported_and_the_others_load() -> None:
     broken = SimpleNamespace(register_sinks=hookimpl(lambda register: 1 / 0))
-    found = plugins.load(modules={"broken": broken, "mine": plugin("sink", "thing")}, entry_points=False)
+    found = plugins.load(modules={"broken": broken, "mine": plugin("sink", "thing")}, only=())
     assert found.names("sink") == ("thing",)
     assert {item.name: item.error.split(":")[0] for item in found.loaded} == {"broken": "ZeroDivisionError", "mine": ""}
 
 
 def test_an_unknown_name_lists_what_there_is_and_what_failed() -> None:
     broken = SimpleNamespace(register_sinks=hookimpl(lambda register: 1 / 0))
-    found = plugins.load(modules={"broken": broken, "mine": plugin("sink", "thing")}, entry_points=False)
+    found = plugins.load(modules={"broken": broken, "mine": plugin("sink", "thing")}, only=())
     with pytest.raises(PluginError, match="out of: thing, got 'tempo'.*broken"):
         found.get("sink", "tempo")
 
 
 def test_two_plugins_of_one_name_are_refused() -> None:
-    found = plugins.load(modules={"a": plugin("sink", "x"), "b": plugin("sink", "x")}, entry_points=False)
+    found = plugins.load(modules={"a": plugin("sink", "x"), "b": plugin("sink", "x")}, only=())
     assert [item.plugin for item in found.registrations] == ["a"]
     assert "which plugin a has registered" in found.loaded[1].error
 
 
 def test_a_misspelt_hook_is_reported() -> None:
     module = SimpleNamespace(register_snks=hookimpl(lambda register: None))
-    found = plugins.load(modules={"mine": module}, entry_points=False)
+    found = plugins.load(modules={"mine": module}, only=())
     assert "register_snks" in found.loaded[0].error
 
 
 def test_a_factory_that_cannot_be_imported_names_the_plugin() -> None:
-    found = plugins.load(modules={"mine": plugin("sink", "x", "no_such_module:thing")}, entry_points=False)
+    found = plugins.load(modules={"mine": plugin("sink", "x", "no_such_module:thing")}, only=())
     with pytest.raises(PluginError, match="no_such_module.*plugin mine"):
         found.get("sink", "x").make({})
 

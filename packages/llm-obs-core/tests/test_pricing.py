@@ -8,7 +8,7 @@ from genai_prices import Usage
 from genai_prices.data import providers
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from llm_obs_core import builtin, plugins
+from llm_obs_core import plugins
 from llm_obs_core.config import Pricing
 from llm_obs_core.errors import ConfigError, PluginError
 from llm_obs_core.interfaces import Price, PriceBand, PriceKey
@@ -185,7 +185,7 @@ def test_of_rules_of_one_day_the_first_wins_and_a_tier_may_be_named() -> None:
 
 
 def test_the_section_makes_the_pricers_with_own_rules_first() -> None:
-    installed = plugins.load(modules={"builtin": builtin}, entry_points=False)
+    installed = plugins.load(only=["bundled"])
     section = Pricing(rules=({"model": "gpt-4o", "input": "7"},))
     own, bundled = configured(installed, section)
     assert own.prices([PriceKey("openai", "gpt-4o")])[0] is not None

@@ -357,7 +357,7 @@ def test_a_failing_instrumentor_is_reported_and_the_others_work(collector, caplo
 
     offering.register_producers = hookspecs.hookimpl(register_producers)
     try:
-        found = plugins.load(modules={"p": offering}, entry_points=False)
+        found = plugins.load(modules={"p": offering}, only=())
         client = sdk.init("t", endpoint=collector.url, instrument=["bad", "good"], plugins=found)
         assert client.guard.errors == 1
         assert client.wrapped() == {"good": {"x": True}}

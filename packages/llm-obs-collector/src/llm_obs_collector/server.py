@@ -5,14 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from llm_obs_core import builtin as core_builtin
 from llm_obs_core import plugins
 from llm_obs_core.auth import Authorizer
 from llm_obs_core.config import Config
 from llm_obs_core.errors import ConfigError
 from llm_obs_core.listen import must_be_loopback
 
-from llm_obs_collector import builtin
 from llm_obs_collector.budget import Budget
 from llm_obs_collector.log import FileLog
 from llm_obs_collector.pages import Pages
@@ -50,7 +48,7 @@ class Collector:
                 where="receiver.max_in_flight_bytes",
                 fix="raise it, or lower receiver.max_request_bytes",
             )
-        installed = installed or plugins.load(modules={"builtin": core_builtin, "collector": builtin})
+        installed = installed or plugins.load()
         rules = []
         for name in config.scrub.scrubbers:
             where = f"scrub.options.{name}"

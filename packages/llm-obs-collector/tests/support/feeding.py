@@ -11,12 +11,10 @@ from types import ModuleType
 from typing import Any
 
 import msgspec
-from llm_obs_collector import builtin
 from llm_obs_collector.log import FileLog
 from llm_obs_collector.sinks.letters import DeadLetters
 from llm_obs_collector.sinks.timing import Clock
 from llm_obs_collector.sinks.worker import SinkWorker
-from llm_obs_core import builtin as core_builtin
 from llm_obs_core import hookimpl, plugins
 from llm_obs_core.config import Worker
 from llm_obs_core.interfaces import SinkLimits, SinkPart
@@ -178,5 +176,4 @@ def plugins_with_boxes(**boxes: Box) -> Plugins:
         register("box", "feeding:make_box", BoxOptions)
 
     module.register_sinks = register_sinks  # type: ignore[attr-defined]
-    given = {"builtin": core_builtin, "collector": builtin, "boxes": module}
-    return plugins.load(modules=given, entry_points=False)
+    return plugins.load(only=["bundled", "genai", "pii"], modules={"boxes": module})

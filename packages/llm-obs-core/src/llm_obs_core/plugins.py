@@ -158,16 +158,13 @@ class Plugins:
         )
 
 
-def load(
-    *, only: Iterable[str] | None = None, modules: Mapping[str, Any] | None = None, entry_points: bool = True
-) -> Plugins:
+def load(*, only: Iterable[str] | None = None, modules: Mapping[str, Any] | None = None) -> Plugins:
     """Loads every installed plugin, each in its own try.
 
     Args:
-        only: Names to load; None reads the environment variable ``LLM_OBS_PLUGINS`` (comma separated) and, when that is
-            unset, loads all.
+        only: Names of installed plugins to load, llm-obs's own (`bundled`, `genai`, `pii`, …) among them; None reads
+            the environment variable ``LLM_OBS_PLUGINS`` (comma separated) and, when that is unset, loads all.
         modules: Plugin modules given by the caller, by name, loaded before the installed ones.
-        entry_points: Whether to look at installed distributions at all.
     """
     names = None if only is None else set(only)
     if names is None and (listed := os.environ.get("LLM_OBS_PLUGINS")) is not None:
@@ -176,11 +173,10 @@ def load(
         (name, "given", "", lambda module=module: module)  # type: ignore[misc]
         for name, module in (modules or {}).items()
     ]
-    if entry_points:
-        for entry in sorted(importlib.metadata.entry_points(group=GROUP), key=lambda entry: entry.name):
-            if names is None or entry.name in names:
-                dist = entry.dist
-                found.append((entry.name, dist.name if dist else "", dist.version if dist else "", entry.load))
+    for entry in sorted(importlib.metadata.entry_points(group=GROUP), key=lambda entry: entry.name):
+        if names is None or entry.name in names:
+            dist = entry.dist
+            found.append((entry.name, dist.name if dist else "", dist.version if dist else "", entry.load))
     loaded: list[LoadedPlugin] = []
     registrations: list[Registration] = []
     for name, distribution, version, load_module in found:

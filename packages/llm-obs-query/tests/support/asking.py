@@ -47,7 +47,7 @@ def installed(readers: Mapping[str, Reader]) -> plugins.Plugins:
             register(name, f"{module.__name__}:{name}")
 
     module.register_readers = register_readers  # type: ignore[attr-defined]
-    return plugins.load(modules={"test": module}, entry_points=False)
+    return plugins.load(modules={"test": module}, only=())
 
 
 def config(readers: Mapping[str, Reader], settings: Mapping[str, Any], keys: bool) -> Config:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 import msgspec
-from llm_obs_core import builtin, normalizer, plugins, pricing
 from llm_obs_core import config as settings
+from llm_obs_core import normalizer, plugins, pricing
 from llm_obs_core.components import check_folder, configured
 from llm_obs_core.listen import must_be_loopback
 
@@ -45,7 +45,7 @@ def check(path: str | None, as_json: bool) -> None:
     PATH is the TOML file; without it, llm-obs.toml in this folder when it is there.
     """
     loaded = settings.load(path)
-    installed = plugins.load(modules={"builtin": builtin})
+    installed = plugins.load()
     normalizer.configured(installed, loaded.normalize)
     pricing.configured(installed, loaded.pricing)
     check_folder(loaded.server.data_dir, "server.data_dir")

@@ -58,9 +58,9 @@ def price(
 
 
 def _find(key: PriceKey) -> Price:
-    from llm_obs_core import builtin, config, plugins, pricing
+    from llm_obs_core import config, plugins, pricing
 
-    installed = plugins.load(modules={"builtin": builtin})
+    installed = plugins.load()
     for pricer in pricing.configured(installed, config.load().pricing):
         (found,) = pricer.prices([key])
         if found is not None:

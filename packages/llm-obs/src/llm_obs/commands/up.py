@@ -48,12 +48,10 @@ class Up:
         Raises:
             LlmObsError: A part of it cannot be used.
         """
-        from llm_obs_collector import builtin
         from llm_obs_collector.server import Collector
-        from llm_obs_core import builtin as core_builtin
         from llm_obs_core import plugins
 
-        installed = plugins.load(modules={"builtin": core_builtin, "collector": builtin})
+        installed = plugins.load()
         self._collector = Collector(self.config, installed)
         if self.config.query.enabled:
             from llm_obs_query.server import QueryServer

@@ -1,11 +1,11 @@
 """The built-in components: registered, made, and complete."""
 
-from llm_obs_core import builtin, plugins, semconv
+from llm_obs_core import plugins, semconv
 from llm_obs_core.interfaces import EnumMap, PriceKey, Rename, Scale
 
 
 def load() -> plugins.Plugins:
-    return plugins.load(modules={"builtin": builtin}, entry_points=False)
+    return plugins.load(only=["bundled", "genai"])
 
 
 def test_the_normalizer_reads_only_known_keys_and_writes_canonical_ones() -> None:

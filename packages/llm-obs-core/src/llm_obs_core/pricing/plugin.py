@@ -1,4 +1,4 @@
-"""The components that need nothing but core, offered in the same way as a stranger's."""
+"""What pricing offers to llm-obs, in the same way as a stranger's."""
 
 from __future__ import annotations
 
@@ -6,11 +6,7 @@ from llm_obs_core.hookspecs import hookimpl
 from llm_obs_core.plugins import Register
 from llm_obs_core.pricing.config import PricingOptions
 
-
-@hookimpl
-def register_normalizers(register: Register) -> None:
-    """`genai`."""
-    register("genai", "llm_obs_core.normalizer:make", doc="Foreign attribute names onto the GenAI conventions.")
+__all__ = ["register_pricers"]
 
 
 @hookimpl

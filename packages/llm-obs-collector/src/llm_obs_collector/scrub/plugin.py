@@ -1,4 +1,4 @@
-"""The components that the collector has built in, offered in the same way as a stranger's."""
+"""What scrubbing offers to llm-obs, in the same way as a stranger's."""
 
 from __future__ import annotations
 
