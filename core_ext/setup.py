@@ -5,6 +5,7 @@ the undefined behaviour sanitizer; each in a build folder of its own, because di
 the flags change.
 """
 
+import multiprocessing
 import os
 from pathlib import Path
 
@@ -30,6 +31,16 @@ DIRECTIVES = {
     "cdivision": True,
 }
 
+
+def processes() -> int:
+    """How many processes translate the sources: where there is no /dev/shm to write to, this one alone."""
+    try:
+        multiprocessing.Lock()
+    except (ImportError, OSError):
+        return 0
+    return 2
+
+
 setup(
     ext_modules=cythonize(
         [
@@ -44,7 +55,7 @@ setup(
         ],
         build_dir=f"build/{MODE}/c",
         compiler_directives=DIRECTIVES,
-        nthreads=2,
+        nthreads=processes(),
     ),
     options={"build": {"build_base": f"build/{MODE}"}},
 )

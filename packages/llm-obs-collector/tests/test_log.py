@@ -128,7 +128,7 @@ async def test_a_broken_cursor_counts_as_none(tmp_path: Path) -> None:
     log.register("sink")
     log.commit("sink", Position("test", 0, 9))
     await log.stop()
-    (tmp_path / "test/0/cursors/sink.json").write_text("{")
+    (tmp_path / "test/0/cursors/sink.cursor").write_bytes(b"{" * 8_192)
     log = open_log(tmp_path)
     await log.start()
     log.register("sink")

@@ -126,6 +126,27 @@ async def test_cursors_are_written_off_the_loop_and_at_the_stop(
     await log.stop()
 
 
+@pytest.mark.parametrize("spoilt", [0, 1])
+async def test_a_cursor_whose_last_write_was_cut_off_is_the_one_before(tmp_path: Path, spoilt: int) -> None:
+    folder = LogDirectory(tmp_path, "test")
+    folder.open()
+    folder.make_cursor("sink")
+    for sequence in (7, 8 + spoilt, 9 + spoilt):
+        folder.write_cursor("sink", sequence)
+    path = folder.cursors / "sink.cursor"
+    data = path.read_bytes()
+    half = len(data) // 2
+    newer = max((0, half), key=lambda at: int.from_bytes(data[at + 4 : at + 12], "little"))
+    path.write_bytes(data[:newer] + b"\xff" * half + data[newer + half :])
+    assert folder.read_cursor("sink") == 8 + spoilt
+    folder.write_cursor("sink", 20)
+    assert folder.read_cursor("sink") == 20
+    path.write_bytes(data[:100])
+    folder.write_cursor("sink", 21)
+    assert (folder.read_cursor("sink"), folder.cursor_names()) == (21, ["sink"])
+    folder.close()
+
+
 async def test_a_cursor_that_cannot_be_written_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(self: LogDirectory, reader: str, sequence: int) -> None:
         raise OSError(28, "No space left on device")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import structlog
 
@@ -37,6 +38,8 @@ class Cursors:
         """Names a reader; its sequence from before holds on, 0 when there is none."""
         if reader not in self._sequences:
             self._sequences[reader] = self._written[reader] = self._directory.read_cursor(reader)
+            with suppress(OSError):  # the first write tries again, and is told of
+                self._directory.make_cursor(reader)
         return self._sequences[reader]
 
     def commit(self, reader: str, sequence: int) -> None:

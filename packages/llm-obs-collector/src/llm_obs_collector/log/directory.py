@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
 from llm_obs_core.owned import OwnedFolder, sync_directory
 
+from llm_obs_collector.log import cursorfile
+
 __all__ = ["LogDirectory"]
 
 SUFFIX = ".seg"
+CURSOR = ".cursor"
 
 
 class LogDirectory:
@@ -62,25 +64,22 @@ class LogDirectory:
         with open(fd, "wb") as file:
             file.write(data)
 
+    def make_cursor(self, reader: str) -> None:
+        """Takes the blocks of a cursor that is not there yet, while the disk has some."""
+        if not (path := self._cursor(reader)).exists():
+            cursorfile.make(path)
+
     def read_cursor(self, reader: str) -> int:
         """The last sequence that a reader has committed, 0 when none; a broken file counts as none."""
-        try:
-            return int(json.loads((self.cursors / f"{reader}.json").read_text())["sequence"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return 0
+        return cursorfile.read(self._cursor(reader)) or 0
 
     def cursor_names(self) -> list[str]:
         """Readers that have committed before."""
-        return [path.stem for path in self.cursors.glob("*.json")]
+        return [path.stem for path in self.cursors.glob(f"*{CURSOR}")]
 
     def write_cursor(self, reader: str, sequence: int) -> None:
-        """Replaces a cursor, all or nothing."""
-        path = self.cursors / f"{reader}.json"
-        temporary = path.with_suffix(".tmp")
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(fd, "w", encoding="utf-8") as file:
-            json.dump({"sequence": sequence}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.rename(path)
-        sync_directory(self.cursors)
+        """Moves a cursor, all or nothing."""
+        cursorfile.write(self._cursor(reader), sequence)
+
+    def _cursor(self, reader: str) -> Path:
+        return self.cursors / f"{reader}{CURSOR}"

@@ -5,6 +5,7 @@ magic "LOS1" · (sequence u64 · received_ns u64 · digest 16 bytes · tenant_by
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import struct
@@ -52,13 +53,12 @@ def keep(directory: LogDirectory, segment: Path, window_s: float) -> None:
         return
     data += _CRC.pack(crc32c(bytes(data)))
     path = segment.with_suffix(SUFFIX)
-    temporary = path.with_suffix(".tmp")
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    with open(fd, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.rename(path)
+    try:
+        _write(path, data)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        _write_over(segment, path, data)
     sync_directory(directory.path)
 
 
@@ -66,6 +66,29 @@ def kept(directory: LogDirectory) -> Iterator[Seen]:
     """Every digest that is kept; a file that is not whole is passed over: it can only cost a duplicate."""
     for path in sorted(directory.path.glob(f"*{SUFFIX}")):
         yield from _read(path)
+
+
+def _write(path: Path, data: bytes | bytearray) -> None:
+    temporary = path.with_suffix(".tmp")
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    try:
+        with open(fd, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    temporary.rename(path)
+
+
+def _write_over(segment: Path, path: Path, data: bytes | bytearray) -> None:
+    """Where the disk has no block left, into the segment's own: every reader has passed what they held."""
+    segment.rename(path)
+    with path.open("r+b") as file:
+        file.write(data)
+        file.truncate()
+        os.fsync(file.fileno())
 
 
 def _headers(segment: Path) -> list[Header]:
