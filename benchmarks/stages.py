@@ -6,7 +6,6 @@ it waits for. Each figure is the least of many rounds.
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 import time
@@ -22,6 +21,7 @@ from llm_obs_core.model import Codec, Position, RecordKind
 from llm_obs_core_ext.batch import SpanBatch
 from llm_obs_core_ext.emit import Edits, emit
 from llm_obs_core_ext.scan import scan
+from llm_obs_core_ext.segment import Frames, run
 
 from benchmarks.load.bodies import make
 
@@ -84,18 +84,23 @@ def measure(spans: int, seconds: float = 0.3) -> dict[str, float]:
 
 
 def _log(record: Any, spans: int, took: Callable[..., float]) -> None:
-    from llm_obs_collector.log.record import pack
+    def framed() -> Frames:
+        frames = Frames()
+        frames.add(record, 1, Codec.NONE, record.payload)
+        return frames
 
-    took("log: frame, checksum", lambda: pack(record, 1, Codec.NONE))
-    buffers = [item for item in pack(record, 1, Codec.NONE) if item]
+    took("log: frame, checksum", framed)
+    frames = framed()
     with tempfile.TemporaryFile() as file:
 
         def write() -> None:
-            os.writev(file.fileno(), buffers)
+            frames.write(file.fileno())
             if file.tell() > 64 * 1024 * 1024:
                 file.seek(0)
 
         took("log: write", write)
+    data = frames.tobytes()
+    took("log: read", lambda: run(data, 0, 0))
 
 
 def _sink(payload: bytes, spans: int, took: Callable[..., float]) -> None:

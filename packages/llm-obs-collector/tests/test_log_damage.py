@@ -6,11 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
-from llm_obs_collector.log.record import pack, read_header
-from llm_obs_collector.log.segment import Damage, scan
 from llm_obs_core.errors import StoreError
-from llm_obs_core.model import Codec, LogRecord
-from logging_records import open_log, read_back, record, segments
+from llm_obs_core.model import LogRecord
+from llm_obs_core_ext.segment import Damage, read_header, scan
+from logging_records import framed, open_log, read_back, record, segments
 
 GOLDEN = Path(__file__).parent / "golden" / "log-record-v1.bin"
 
@@ -20,7 +19,7 @@ def fixed(number: int) -> LogRecord:
 
 
 def packed(*numbers: int) -> bytes:
-    return b"".join(b"".join(pack(fixed(number), number, Codec.NONE)) for number in numbers)
+    return b"".join(framed(fixed(number), number) for number in numbers)
 
 
 async def opened(root: Path, data: bytes) -> tuple[list[int], int, int]:
@@ -55,7 +54,7 @@ def test_a_newer_format_is_refused_and_kept() -> None:
     end = int.from_bytes(data[4:6], "little")
     data[end - 4 : end] = crc32c(bytes(data[: end - 4])).to_bytes(4, "little")
     with pytest.raises(StoreError, match="format 2"):
-        read_header(memoryview(bytes(data)), 0)
+        read_header(bytes(data), 0)
 
 
 async def test_a_tail_torn_at_any_byte(tmp_path: Path) -> None:
@@ -77,7 +76,7 @@ def test_any_flipped_bit_spoils_exactly_its_record() -> None:
         data = bytearray(whole)
         data[bit // 8] ^= 1 << bit % 8
         try:
-            found = list(scan(memoryview(bytes(data))))
+            found = list(scan(bytes(data)))
         except StoreError:
             pytest.fail("a flipped bit passed for another format")
         assert [item.sequence for item in found if not isinstance(item, Damage)] == [1, 3]

@@ -10,25 +10,19 @@ from pathlib import Path
 import msgspec
 import pytest
 from llm_obs_collector.log.directory import LogDirectory
-from llm_obs_collector.log.record import pack
-from llm_obs_collector.log.segment import Damage, scan
 from llm_obs_core import owned
 from llm_obs_core.errors import RetryableError, StoreError
-from llm_obs_core.model import Codec, LogRecord
 from llm_obs_core_ext.checksum import crc32c
-from logging_records import open_log, read_back, record
-
-
-def packed(item: LogRecord, sequence: int) -> bytes:
-    return b"".join(pack(item, sequence, Codec.NONE))
+from llm_obs_core_ext.segment import Damage, scan
+from logging_records import framed, open_log, read_back, record
 
 
 def found(data: bytes) -> list[int]:
-    return [item.sequence for item in scan(memoryview(data)) if not isinstance(item, Damage)]
+    return [item.sequence for item in scan(data) if not isinstance(item, Damage)]
 
 
 def other_format(sequence: int) -> bytes:
-    data = bytearray(packed(record(66), sequence))
+    data = bytearray(framed(record(66), sequence))
     data[6] = 2
     end = int.from_bytes(data[4:6], "little")
     data[end - 4 : end] = crc32c(bytes(data[: end - 4])).to_bytes(4, "little")
@@ -36,16 +30,16 @@ def other_format(sequence: int) -> bytes:
 
 
 def test_a_record_inside_a_torn_payload_is_not_believed() -> None:
-    for inner in (packed(record(66, tenant="victim"), 2), other_format(2)):
-        torn = packed(record(2, payload=inner + bytes(4000)), 2)[:-2000]
-        assert found(packed(record(1), 1) + torn) == [1]
+    for inner in (framed(record(66, tenant="victim"), 2), other_format(2)):
+        torn = framed(record(2, payload=inner + bytes(4000)), 2)[:-2000]
+        assert found(framed(record(1), 1) + torn) == [1]
 
 
-@pytest.mark.parametrize("inner", [packed(record(66, tenant="victim"), 10**15), other_format(2)])
+@pytest.mark.parametrize("inner", [framed(record(66, tenant="victim"), 10**15), other_format(2)])
 async def test_a_record_inside_a_damaged_one_hides_nothing(tmp_path: Path, inner: bytes) -> None:
-    damaged = bytearray(packed(record(2, payload=inner), 2))
+    damaged = bytearray(framed(record(2, payload=inner), 2))
     damaged[20] ^= 1
-    data = packed(record(1), 1) + bytes(damaged) + packed(record(3), 3)
+    data = framed(record(1), 1) + bytes(damaged) + framed(record(3), 3)
     assert found(data) == [1, 3]
     folder = tmp_path / "test" / "0"
     folder.mkdir(parents=True)
@@ -60,9 +54,9 @@ async def test_a_record_inside_a_damaged_one_hides_nothing(tmp_path: Path, inner
 async def test_a_segment_whose_first_record_is_damaged_is_read_on(tmp_path: Path) -> None:
     folder = tmp_path / "test" / "0"
     folder.mkdir(parents=True)
-    damaged = bytearray(packed(record(500), 500))
+    damaged = bytearray(framed(record(500), 500))
     damaged[20] ^= 1
-    (folder / f"{500:020d}.seg").write_bytes(bytes(damaged) + packed(record(501), 501))
+    (folder / f"{500:020d}.seg").write_bytes(bytes(damaged) + framed(record(501), 501))
     log = open_log(tmp_path)
     await log.start()
     assert [item.accepted for item in await read_back(log, 1)] == [501]
@@ -98,7 +92,7 @@ async def test_a_disk_that_is_full_at_the_start_names_the_repair(
 ) -> None:
     folder = tmp_path / "test" / "0"
     folder.mkdir(parents=True)
-    (folder / f"{1:020d}.seg").write_bytes(packed(record(1), 1) + b"garbage")
+    (folder / f"{1:020d}.seg").write_bytes(framed(record(1), 1) + b"garbage")
 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import resource
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from llm_obs_collector.log import FileLog
 from llm_obs_core.config import LogSettings
 from llm_obs_core.model import LogRecord, Position, RecordKind
+from llm_obs_core_ext.segment import Frames
 
 
 def record(number: int, *, tenant: str = "default", payload: bytes | None = None, received_ns: int = 0) -> LogRecord:
@@ -28,6 +32,13 @@ def record(number: int, *, tenant: str = "default", payload: bytes | None = None
     )
 
 
+def framed(item: LogRecord, sequence: int) -> bytes:
+    """The record as a segment holds it."""
+    frames = Frames()
+    frames.add(item, sequence, 0, item.payload)
+    return frames.tobytes()
+
+
 def open_log(root: Path, **settings: object) -> FileLog:
     return FileLog(root, "test", LogSettings(**settings))  # type: ignore[arg-type]
 
@@ -43,3 +54,14 @@ async def read_back(log: FileLog, count: int, after: Position | None = None) -> 
 
 def segments(root: Path) -> list[Path]:
     return sorted((root / "test" / "0").glob("*.seg"))
+
+
+@contextmanager
+def room_for(nbytes: int) -> Iterator[None]:
+    """The system refuses to let any file of this process grow beyond this size, as a full disk would."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (nbytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -12,16 +12,16 @@ from typing import NamedTuple
 
 from llm_obs_core.errors import RetryableError
 from llm_obs_core.model import Codec, LogRecord
+from llm_obs_core_ext.segment import Frames
 
+from llm_obs_collector.log.codec import compress
 from llm_obs_collector.log.directory import LogDirectory
-from llm_obs_collector.log.record import pack
 from llm_obs_collector.log.recovery import Segment
 
 __all__ = ["Committer", "Group", "Waiting"]
 
 MAX_GROUP_BYTES = 32 * 1024 * 1024
-MAX_BUFFERS = 512
-"""Buffers of one writev; the system's limit is 1,024."""
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Waiting(NamedTuple):
@@ -129,55 +129,49 @@ class Committer(threading.Thread):
             self._next = self._floor + 1
         first = self._next
         try:
-            buffers, group = self._pack(group, first)
+            frames, group = self._frame(group, first)
             if not group:
                 return
-            nbytes = sum(map(len, buffers))
-            if self._fd >= 0 and self._size + nbytes > self._segment_bytes:
+            if self._fd >= 0 and self._size + frames.nbytes > self._segment_bytes:
                 self._seal()
             if self._fd < 0:
                 self._begin(first)
-            self._write(buffers)
+            self._write(frames)
         except Exception as error:  # whatever it is, the senders are told and the thread lives on
             self._resolve(group, error)
             return
         self._next = first + len(group)
-        self._size += nbytes
+        self._size += frames.nbytes
         assert self.active is not None
         self.active = self.active._replace(last=self._next - 1, size_bytes=self._size)
-        done = Group(first, [item.record.accepted for item in group], nbytes, time.perf_counter() - started)
+        done = Group(first, [item.record.accepted for item in group], frames.nbytes, time.perf_counter() - started)
         self._resolve(group, None, first, done)
 
-    def _pack(self, group: list[Waiting], first: int) -> tuple[list[bytes], list[Waiting]]:
-        """The buffers of those records that fit the format; the senders of others are told, their neighbours go on."""
-        buffers: list[bytes] = []
+    def _frame(self, group: list[Waiting], first: int) -> tuple[Frames, list[Waiting]]:
+        """Those records that fit the format; the senders of others are told, their neighbours go on."""
+        frames = Frames()
         sound: list[Waiting] = []
         for item in group:
             try:
-                buffers += pack(item.record, first + len(sound), self._codec)
+                payload = compress(item.record.payload, self._codec)
+                frames.add(item.record, first + len(sound), self._codec, payload)
             except Exception as error:
                 self._resolve([item], error)
             else:
                 sound.append(item)
-        return buffers, sound
+        return frames, sound
 
     def _begin(self, first: int) -> None:
         self._fd, path = self._directory.create(first)
         self._size = 0
         self.active = Segment(path, first, first - 1, 0)
 
-    def _write(self, buffers: list[bytes]) -> None:
+    def _write(self, frames: Frames) -> None:
         try:
-            pending = [memoryview(buffer) for buffer in buffers if buffer]
-            while pending:
-                written = os.writev(self._fd, pending[:MAX_BUFFERS])
-                while pending and written >= len(pending[0]):
-                    written -= len(pending.pop(0))
-                if written:
-                    pending[0] = pending[0][written:]
+            frames.write(self._fd)
         except OSError as error:
             self._undo()
-            if error.errno == errno.ENOSPC:
+            if error.errno in NO_ROOM:
                 self._seal()  # so that it can be trimmed
             raise
         try:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from llm_obs_core.model import LogRecord
+from llm_obs_core.model import Codec, LogRecord, RecordKind
+from llm_obs_core_ext.segment import Damage, Header, run, scan
 
-from llm_obs_collector.log.record import body_is_whole, read_header, unpack
+from llm_obs_collector.log.codec import decompress
 from llm_obs_collector.log.recovery import Segment
-from llm_obs_collector.log.segment import Damage, scan
 
 __all__ = ["READ_BYTES", "Batch", "read_some"]
 
@@ -40,20 +40,14 @@ def read_some(segment: Segment, offset: int, after: int, nbytes: int) -> Batch:
         while offset < segment.size_bytes and not records:
             want = min(nbytes, segment.size_bytes - offset)
             data = memoryview(os.pread(file.fileno(), want, offset))
-            at = 0
-            while at < len(data):
-                header = read_header(data, at)
-                if header is None or header.end > len(data):
-                    break
-                if not body_is_whole(data, header):
-                    damaged += 1
-                elif header.sequence > after:
-                    records.append((header.sequence, unpack(data, header)))
-                at, last = header.end, header.sequence
-            offset += at
-            if at == 0 and want < segment.size_bytes - offset:
+            found = run(data, after, last)
+            records += [(header.sequence, _record(data, header)) for header in found.headers]
+            offset += found.end
+            last = found.last
+            damaged += found.damaged
+            if found.end == 0 and want < segment.size_bytes - offset:
                 nbytes *= 4  # a record larger than one read, or damage: look at more of it
-            elif at == 0:
+            elif found.end == 0:
                 more, damage = _past_damage(data, after, last, segment.last)
                 return Batch(records + more, segment.size_bytes, damaged + damage)
     return Batch(records, offset, damaged)
@@ -66,5 +60,24 @@ def _past_damage(data: memoryview, after: int, last: int, newest: int) -> tuple[
         if isinstance(item, Damage):
             damaged += 1
         elif item.sequence > after:
-            records.append((item.sequence, unpack(data, item)))
+            records.append((item.sequence, _record(data, item)))
     return records, damaged
+
+
+def _record(data: memoryview, header: Header) -> LogRecord:
+    start = header.body + header.index_bytes
+    payload = bytes(data[start : start + header.payload_bytes])
+    return LogRecord(
+        kind=RecordKind(header.kind),
+        tenant=header.tenant,
+        received_ns=header.received_ns,
+        digest=header.digest,
+        accepted=header.accepted,
+        rejected=header.rejected,
+        payload=decompress(payload, Codec(header.codec), header.raw_bytes),
+        index=bytes(data[header.body : start]),
+        normalizer_version=header.normalizer_version,
+        prices_version=header.prices_version,
+        scrub_version=header.scrub_version,
+        partition=header.partition,
+    )

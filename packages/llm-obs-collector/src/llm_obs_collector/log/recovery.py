@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from llm_obs_core.owned import sync_directory
+from llm_obs_core_ext.segment import Damage, Header, headers, scan
 
 from llm_obs_collector.log.directory import LogDirectory
-from llm_obs_collector.log.record import Header
 from llm_obs_collector.log.seen import Seen, kept
-from llm_obs_collector.log.segment import Damage, headers, scan
 from llm_obs_collector.log.tally import Tally
 
 __all__ = ["Recovered", "Segment", "recover"]
@@ -98,13 +97,10 @@ def _read(path: Path, first: int, *, whole: bool, below: int | None) -> tuple[li
             if not whole and (quick := headers(view)) is not None:
                 kept = [header for header in quick if below is None or header.sequence < below]
                 return kept, [], kept[-1].end if kept else 0  # what was given up behind them is not the log's
-            found: list[Header] = []
-            damage: list[Damage] = []
-            end = 0
-            for item in scan(view, after=first - 1, below=below):
-                (damage if isinstance(item, Damage) else found).append(item)  # type: ignore[arg-type]
-                end = item.end
-            return found, damage, end
+            every = scan(view, after=first - 1, below=below)
+            found = [item for item in every if isinstance(item, Header)]
+            damage = [item for item in every if isinstance(item, Damage)]
+            return found, damage, every[-1].end if every else 0
         finally:
             view.release()
 

@@ -16,10 +16,9 @@ from typing import Final, NamedTuple
 
 from llm_obs_core.owned import sync_directory
 from llm_obs_core_ext.checksum import crc32c
+from llm_obs_core_ext.segment import Header, headers, scan
 
 from llm_obs_collector.log.directory import LogDirectory
-from llm_obs_collector.log.record import Header
-from llm_obs_collector.log.segment import headers, scan
 
 __all__ = ["Seen", "keep", "kept"]
 
