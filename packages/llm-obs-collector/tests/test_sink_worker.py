@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,63 @@ async def test_an_open_breaker_leaves_the_store_alone_then_tries_once(tmp_path: 
         await worker.stop()
     long = [wait for wait in hands.slept if wait > 1]
     assert (long, box.tries) == ([pytest.approx(30.0)] * 6, 9)
+
+
+async def test_a_write_that_hangs_is_cut_off_and_tried_again(tmp_path: Path) -> None:
+    box = Box()
+    box.gate = asyncio.Event()
+    async with opened(tmp_path) as log:
+        await log.append(spans_record(1))
+        async with feeding(tmp_path, log, box, timeout_s=0.01, breaker_failures=2, retry_initial_s=0.0) as worker:
+            await until(lambda: worker.status().breaker == "open")
+            assert "a write within 0.01 s" in worker.status().trouble
+            assert "sinks.box.worker.timeout_s" in worker.status().trouble
+            await until(lambda: box.tries > 3)  # it asserts that no two go on at once
+            assert worker.counts().queued == 1
+            box.gate.set()
+            await until(settled(worker))
+            assert (box.numbers, worker.status().trouble, worker.counts().exact) == ([1], "", True)
+
+
+async def test_a_write_that_cannot_be_cut_off_is_never_joined_by_another(tmp_path: Path) -> None:
+    box = Box()
+    gate = asyncio.Event()
+    write = box.write
+
+    async def stubborn(*args: Any) -> None:
+        while not gate.is_set():
+            with suppress(asyncio.CancelledError):
+                await gate.wait()
+        await write(*args)
+
+    box.write = stubborn  # type: ignore[method-assign]
+    async with opened(tmp_path) as log:
+        await log.append(spans_record(1))
+        async with feeding(tmp_path, log, box, timeout_s=0.01, breaker_failures=1) as worker:
+            await until(lambda: worker.status().breaker == "open")
+            assert worker.status().state == "failing"
+            gate.set()
+            await until(settled(worker))
+            assert (box.numbers, box.tries, worker.status().breaker) == ([1], 1, "closed")
+
+
+async def test_a_store_that_hangs_at_the_start_holds_nothing_up(tmp_path: Path) -> None:
+    box = Box()
+    gate = asyncio.Event()
+    start = box.start
+
+    async def slow() -> Position | None:
+        await gate.wait()
+        return await start()
+
+    box.start = slow  # type: ignore[method-assign]
+    async with opened(tmp_path) as log:
+        await log.append(spans_record(1))
+        async with feeding(tmp_path, log, box, timeout_s=0.01) as worker:
+            assert "an open store within 0.01 s" in worker.status().trouble
+            gate.set()
+            await until(settled(worker))
+            assert (box.numbers, worker.status().trouble) == ([1], "")
 
 
 async def test_rows_that_are_refused_become_dead_letters_and_the_rest_is_stored(tmp_path: Path) -> None:

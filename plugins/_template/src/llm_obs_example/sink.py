@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ import msgspec
 from llm_obs_core.errors import RetryableError, StoreError
 from llm_obs_core.interfaces import SinkLimits, SinkPart
 from llm_obs_core.model import Position
+from llm_obs_core.threads import in_thread
 
 from llm_obs_example.config import JsonLinesOptions
 
@@ -39,7 +39,7 @@ class JsonLinesSink:
 
     async def start(self) -> Position | None:
         """Opens the file, cuts off what no Position line closes, and says how far it is."""
-        self._held = await asyncio.to_thread(self._open)
+        self._held = await in_thread(self._open)
         return self._held
 
     async def write(self, parts: Sequence[SinkPart], first: Position, last: Position) -> None:
@@ -48,8 +48,7 @@ class JsonLinesSink:
             return
         if self._held is not None and first <= self._held:
             raise StoreError(f"a write behind {self._held}", got=f"{first} to {last}", where=str(self._path))
-        await asyncio.to_thread(self._append, parts, last)
-        self._held = last
+        await in_thread(self._append, parts, last)
 
     async def stop(self) -> None:
         """Closes the file."""
@@ -87,6 +86,7 @@ class JsonLinesSink:
             while view:
                 view = view[os.write(self._file, view) :]
             os.fsync(self._file)
+            self._held = last  # here, because the write may be cut off while it waits for this thread
         except OSError as error:
             os.ftruncate(self._file, end)
             raise RetryableError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +11,7 @@ from llm_obs_core.errors import StoreError
 from llm_obs_core.interfaces import SinkLimits, SinkPart
 from llm_obs_core.model import Position
 from llm_obs_core.owned import sync_directory
+from llm_obs_core.threads import in_thread
 
 from llm_obs_lake.arrow import id_numbers
 from llm_obs_lake.catalog import Catalog, Segment, storage_error
@@ -78,7 +78,7 @@ class LakeSink:
     async def _run(self, work: Callable[..., T], *args: Any) -> T:
         if self._thread is None:
             raise StoreError("a lake that was started", got="a call before start or after stop")
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *args)
+        return await in_thread(work, *args, pool=self._thread)
 
     def _open(self) -> Position | None:
         self._folder.open()

@@ -13,6 +13,7 @@ from llm_obs_core.model import Position
 from llm_obs_core_ext.batch import SpanBatch
 
 from llm_obs_collector.sinks.breaker import Breaker
+from llm_obs_collector.sinks.deadline import within
 from llm_obs_collector.sinks.ledger import Decided, SinkLedger
 from llm_obs_collector.sinks.letters import DeadLetters, Letter
 from llm_obs_collector.sinks.parts import Load, Piece, halves, parts, records_in, up_to, without
@@ -113,8 +114,9 @@ class Delivery:
                 await self._clock.sleep(wait_s)
             started = self._clock.now()
             result = "failed"
+            overdue: list[RetryableError] = []
             try:
-                await self._sink.write(made, first, last)
+                await self._write_once(made, first, last, failures, overdue)
                 result = "stored"
             except PermanentError as error:
                 result = "refused"
@@ -125,8 +127,8 @@ class Delivery:
                 raise
             except Exception as error:  # whatever a store raises: what is in the log is not given up
                 failures += 1
-                self.breaker.failed()
-                self._tell(error, failures)
+                if not overdue:  # else it was counted at its deadline
+                    self._failed(error, failures)
                 if 0 < self._settings.retry_attempts <= failures:
                     return error
                 asked_s = error.retry_after_s if isinstance(error, RetryableError) else None
@@ -137,6 +139,17 @@ class Delivery:
                 return None
             finally:
                 self._observe(self._letters.sink, result, self._clock.now() - started)
+
+    async def _write_once(
+        self, made: Sequence[SinkPart], first: Position, last: Position, failures: int, overdue: list[RetryableError]
+    ) -> None:
+        """One write, which has ended when this returns or raises; `overdue` is filled at its deadline."""
+
+        def late(error: RetryableError) -> None:
+            overdue.append(error)
+            self._failed(error, failures + 1)
+
+        await within(self._settings.timeout_s, self._sink.write(made, first, last), "a write", self._letters.sink, late)
 
     async def _bury(self, pieces: Sequence[Piece], cause: str, reason: str) -> None:
         """Keeps rows as dead letters: on disk before the write that leaves them out moves the sink's Position."""
@@ -157,6 +170,10 @@ class Delivery:
     def _count(self, cause: str, spans: int) -> None:
         dead = self._ledger.pending.dead_letter
         dead[cause] = dead.get(cause, 0) + spans
+
+    def _failed(self, error: Exception, failures: int) -> None:
+        self.breaker.failed()
+        self._tell(error, failures)
 
     def _tell(self, error: Exception, failures: int) -> None:
         trouble = str(error) or repr(error)

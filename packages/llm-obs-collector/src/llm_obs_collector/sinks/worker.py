@@ -6,6 +6,8 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
+from typing import Final
 
 import msgspec
 import structlog
@@ -14,6 +16,7 @@ from llm_obs_core.errors import LlmObsError, RetryableError
 from llm_obs_core.interfaces import Log, Sink, StoredRecord
 from llm_obs_core.model import Position
 
+from llm_obs_collector.sinks.deadline import within
 from llm_obs_collector.sinks.delivery import Delivery, WriteObserver
 from llm_obs_collector.sinks.intake import Intake
 from llm_obs_collector.sinks.ledger import SinkCounts, SinkLedger
@@ -22,6 +25,8 @@ from llm_obs_collector.sinks.parts import Load, load
 from llm_obs_collector.sinks.timing import Clock, backoff_s
 
 __all__ = ["SinkStatus", "SinkWorker"]
+
+HANGS: Final = "the sink hangs"
 
 
 class SinkStatus(msgspec.Struct, frozen=True):
@@ -159,7 +164,9 @@ class SinkWorker:
                 return
 
     async def _start_sink(self) -> None:
-        held = await self._sink.start()
+        held = await within(
+            self._settings.timeout_s, self._sink.start(), "an open store", self.name, partial(self._failed, HANGS)
+        )
         if held is not None and held.writer != self._writer:
             held = None
         cursor = self._log.register(self.name, held)
@@ -171,7 +178,9 @@ class SinkWorker:
     async def _close_sink(self) -> None:
         self._open = False
         try:
-            await self._sink.stop()
+            await within(
+                self._settings.timeout_s, self._sink.stop(), "a closed store", self.name, partial(self._failed, HANGS)
+            )
         except Exception as error:  # it is started again, or the others must be stopped too
             self._failed("the sink could not be stopped", error)
 

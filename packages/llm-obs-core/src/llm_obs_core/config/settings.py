@@ -28,6 +28,7 @@ __all__ = [
 Listen = Annotated[str, Meta(pattern=r"^(\[[0-9a-fA-F:]+\]|[^:\s]+):[0-9]{1,5}$")]
 Positive = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[float, Meta(ge=0)]
+Duration = Annotated[float, Meta(gt=0)]
 
 
 class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -152,6 +153,10 @@ class Worker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     breaker_reset_s: Annotated[
         Seconds, Meta(description="An open breaker lets one write through after this, seconds.")
     ] = 30.0
+    timeout_s: Annotated[
+        Duration,
+        Meta(description="Longest time for a write, or to open or close the store; then it counts as failed, seconds."),
+    ] = 60.0
     drain_s: Annotated[
         Seconds, Meta(description="Longest time for the last writes at a stop; the rest stays in the log, seconds.")
     ] = 5.0

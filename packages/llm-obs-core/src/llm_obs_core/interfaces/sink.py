@@ -68,6 +68,10 @@ class Sink(Protocol):
     the data and stores nothing twice; any other is deduplicated on (tenant, trace, span): of two spans the one at the
     higher Position wins, within one write the later row. One instance serves one partition of one writer's log.
 
+    What takes longer than `sinks.<name>.worker.timeout_s` is cancelled, and tried again when it has ended:
+    CancelledError must leave nothing behind that goes on, such as a thread (`llm_obs_core.threads.in_thread` waits for
+    it). A write that was cut off may be stored or not; it comes again.
+
     Where a record goes in several writes (`SinkLimits.whole_records`), all but the last of them say as `last` the
     Position before the record, so that a crash between them loses nothing.
     """

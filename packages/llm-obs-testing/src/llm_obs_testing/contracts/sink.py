@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
@@ -180,6 +182,25 @@ class SinkContract:
         self.assert_stored(tmp_path, spans[:5])
         self.assert_stored(tmp_path, spans[5:], tenant="other")
 
+    def test_a_write_that_is_cut_off_has_ended(self, tmp_path: Path) -> None:
+        """Nothing of it goes on when its CancelledError is out: the same write comes again at once."""
+        spans = make_traces(4)
+        part = make_part(spans, 1)
+        slow = _Slow(part.spans)
+
+        async def work(sink: Sink) -> None:
+            cut = msgspec.structs.replace(part, spans=cast("SpanBatch", slow))
+            writing = asyncio.ensure_future(sink.write([cut], part.first, part.last))
+            while not (slow.entered.is_set() or writing.done()):  # noqa: ASYNC110 - a thread sets it
+                await asyncio.sleep(0)
+            writing.cancel()
+            await asyncio.wait([writing])
+            assert not slow.inside, "a thread is still writing"
+            await sink.write([part], part.first, part.last)
+
+        self.during(tmp_path, work)
+        self.assert_stored(tmp_path, spans)
+
     def test_tenants_are_apart(self, tmp_path: Path) -> None:
         """Also when their spans have the same ids, and whatever their names are."""
         names = ["default", "acmé ../ 'x'", "日本"]
@@ -245,6 +266,26 @@ class _Broken:
         raise _BrokenError
 
     otlp = spans = columns = payloads = measures = contents = select = split = _fail
+
+
+class _Slow:
+    """A batch whose first look takes a while."""
+
+    def __init__(self, batch: SpanBatch) -> None:
+        self._batch = batch
+        self.entered = threading.Event()
+        self.inside = False
+
+    def __len__(self) -> int:
+        return len(self._batch)
+
+    def __getattr__(self, name: str) -> Any:
+        if not self.entered.is_set():
+            self.inside = True
+            self.entered.set()
+            time.sleep(0.1)
+            self.inside = False
+        return getattr(self._batch, name)
 
 
 async def _list(found: Coroutine[Any, Any, Iterable[Identity]]) -> list[Identity]:
