@@ -74,6 +74,21 @@ def test_the_architecture_page_names_every_key_and_metric() -> None:
     assert words(page, "Metrics") == {metric.name for metric in METRICS}
 
 
+def test_every_component_has_the_same_files() -> None:
+    rooms = {}
+    for folder in FOLDERS:
+        for name, module in project(folder)["project"].get("entry-points", {}).get(plugins.GROUP, {}).items():
+            room, _, file = module.rpartition(".")
+            assert file == "plugin", name
+            rooms[name] = room
+    found = plugins.load(only=rooms).registrations
+    assert {item.plugin for item in found} == set(rooms)
+    for item in found:
+        room = rooms[item.plugin]
+        assert item.factory.partition(":")[0].startswith(room), item.name
+        assert item.options is plugins.NoOptions or item.options.__module__ == f"{room}.config", item.name
+
+
 def test_no_module_is_larger_than_the_house_allows() -> None:
     paths = [path for folder in FOLDERS for path in (folder / "src").rglob("*") if path.suffix in (".py", ".pyx")]
     sizes = {path: len(path.read_text().splitlines()) for path in paths}
