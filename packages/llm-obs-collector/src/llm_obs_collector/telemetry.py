@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from llm_obs_core.interfaces import Outcome
-from llm_obs_core.metrics import METRICS
+from llm_obs_core.metrics import COLLECTOR
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
@@ -40,7 +40,7 @@ class SelfMetrics:
         self._received = Received()
         self._workers: Mapping[str, SinkWorker] = {}
         self._metrics = {
-            item.name: _KINDS[item.kind](item.name, item.doc, item.labels, registry=self.registry) for item in METRICS
+            item.name: _KINDS[item.kind](item.name, item.doc, item.labels, registry=self.registry) for item in COLLECTOR
         }
         self._last: dict[tuple[str, ...], float] = {}
 

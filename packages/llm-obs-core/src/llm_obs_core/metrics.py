@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-__all__ = ["METRICS", "Metric"]
+__all__ = ["COLLECTOR", "METRICS", "QUERY", "Metric"]
 
 
 class Metric(NamedTuple):
@@ -23,7 +23,7 @@ class Metric(NamedTuple):
     doc: str
 
 
-METRICS: Final[tuple[Metric, ...]] = (
+COLLECTOR: Final[tuple[Metric, ...]] = (
     Metric("llm_obs_requests", "counter", ("receiver", "code"), "Export requests by receiver and status code."),
     Metric("llm_obs_request_bytes", "counter", ("receiver", "stage"), "Bytes of requests, on the wire and decoded."),
     Metric("llm_obs_request_duration_seconds", "histogram", ("receiver",), "From a whole request to its answer."),
@@ -53,3 +53,25 @@ METRICS: Final[tuple[Metric, ...]] = (
     Metric("llm_obs_sink_breaker", "gauge", ("sink",), "The circuit breaker: 0 closed, 1 half open, 2 open."),
     Metric("llm_obs_dead_letters", "gauge", ("sink",), "Dead letters that are kept, in files."),
 )
+
+QUERY: Final[tuple[Metric, ...]] = (
+    Metric("llm_obs_query_requests", "counter", ("route", "code"), "Requests by route and HTTP status."),
+    Metric(
+        "llm_obs_query_request_duration_seconds", "histogram", ("route",), "From a request's headers to its answer."
+    ),
+    Metric(
+        "llm_obs_query_answers",
+        "counter",
+        ("reader", "question", "result"),
+        "What readers made of questions: answered, failed or timed_out.",
+    ),
+    Metric(
+        "llm_obs_query_answer_duration_seconds", "histogram", ("reader", "question"), "Time of one reader's answer."
+    ),
+    Metric(
+        "llm_obs_query_rows", "counter", ("reader", "question"), "Traces, spans, groups or values given by readers."
+    ),
+    Metric("llm_obs_query_keys", "counter", ("result",), "Keys shown: accepted, unknown, without_read or put_off."),
+)
+
+METRICS: Final = COLLECTOR + QUERY

@@ -18,8 +18,10 @@ from llm_obs_core.plugins import Plugins
 from llm_obs_query.operations import Operations
 from llm_obs_query.schema import build
 from llm_obs_query.stores import Stores
+from llm_obs_query.telemetry import QueryMetrics
 from llm_obs_query.web.access import Access
 from llm_obs_query.web.app import make_app
+from llm_obs_query.web.attempts import Attempts
 from llm_obs_query.web.graphql import GraphQL
 from llm_obs_query.web.page import Page
 from llm_obs_query.web.protocol import BoundedProtocol
@@ -56,8 +58,11 @@ class QueryServer:
                 "at least one reader", got="none enabled", where="readers", fix="enable one, such as [readers.lake]"
             )
         self._listen = query.listen
-        self._stores = Stores({section.name: section.make() for section in sections}, query.timeout_s)
-        access = Access(Authorizer(config.auth.keys), Sessions(), query.hosts)
+        metrics = QueryMetrics()
+        readers = {section.name: section.make() for section in sections}
+        self._stores = Stores(readers, query.timeout_s, metrics.answer)
+        attempts = Attempts(query.wrong_keys_per_minute)
+        access = Access(Authorizer(config.auth.keys), Sessions(), query.hosts, attempts, metrics.key)
         schema = build()
         graphql = GraphQL(
             Operations(schema),
@@ -71,7 +76,7 @@ class QueryServer:
         page = Page(llm_obs_ui.static_dir()) if query.page else None
         self._server = uvicorn.Server(
             uvicorn.Config(
-                make_app(access, graphql, page),
+                make_app(access, graphql, page, metrics),
                 http=BoundedProtocol,
                 ws="none",
                 lifespan="off",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sized
 from typing import TypeVar
 
 import msgspec
@@ -25,9 +26,12 @@ from llm_obs_core.interfaces import (
 from llm_obs_query import merge
 from llm_obs_query.errors import ReaderError, described
 
-__all__ = ["Failures", "Stores"]
+__all__ = ["AnswerObserver", "Failures", "Stores"]
 
 T = TypeVar("T")
+
+AnswerObserver = Callable[[str, str, str, float, int], None]
+"""Told of each answer: reader, question, `answered`, `failed` or `timed_out`, seconds, rows."""
 
 Failures = list[ReaderError]
 """Filled with the readers that did not answer, when others did."""
@@ -39,11 +43,15 @@ class Stores:
     Args:
         readers: By their names in the configuration.
         timeout_s: Longest time for one reader's answer, seconds.
+        observe: Told of each answer.
     """
 
-    def __init__(self, readers: Mapping[str, Reader], timeout_s: float) -> None:
+    def __init__(
+        self, readers: Mapping[str, Reader], timeout_s: float, observe: AnswerObserver = lambda *_: None
+    ) -> None:
         self._readers = dict(readers)
         self._timeout_s = timeout_s
+        self._observe = observe
         self._started: list[Reader] = []
         self._log = structlog.get_logger("llm_obs.query")
 
@@ -77,7 +85,7 @@ class Stores:
             _must_be_of(scope, (trace.tenant for trace in page.traces))
             return page
 
-        parts = await self._ask(ask, failed)
+        parts = await self._ask("find_traces", ask, failed)
         return merge.pages(parts, first) if parts else TracePage((), None, Coverage(()))
 
     async def trace(self, scope: Scope, trace_id: bytes, *, failed: Failures) -> StoredTrace | None:
@@ -90,12 +98,12 @@ class Stores:
             _must_be_of(scope, (trace.summary.tenant,))
             return trace if scope.content else _without_bodies(trace)
 
-        parts = [part for part in await self._ask(ask, failed) if part is not None]
+        parts = [part for part in await self._ask("trace", ask, failed) if part is not None]
         return merge.traces(parts) if parts else None
 
     async def aggregate(self, scope: Scope, query: AggregateQuery, *, failed: Failures) -> AggregateResult:
         """See `Reader.aggregate`."""
-        parts = await self._ask(lambda reader: reader.aggregate(scope, query), failed)
+        parts = await self._ask("aggregate", lambda reader: reader.aggregate(scope, query), failed)
         return merge.aggregates(parts) if parts else AggregateResult((), Coverage(()))
 
     async def values(
@@ -103,13 +111,13 @@ class Stores:
     ) -> Iterable[ValueCount]:
         """See `Reader.values`."""
         parts = await self._ask(
-            lambda reader: reader.values(scope, key, prefix=prefix, start_ns=start_ns, first=first), failed
+            "values", lambda reader: reader.values(scope, key, prefix=prefix, start_ns=start_ns, first=first), failed
         )
         return merge.values(parts, first)
 
-    async def _ask(self, ask: Callable[[Reader], Awaitable[T]], failed: Failures) -> list[T]:
+    async def _ask(self, question: str, ask: Callable[[Reader], Awaitable[T]], failed: Failures) -> list[T]:
         """The answers of all readers that gave one; raises the first failure when none did."""
-        outcomes = await asyncio.gather(*(self._one(name, reader, ask) for name, reader in self._readers.items()))
+        outcomes = await asyncio.gather(*(self._one(name, question, ask) for name in self._readers))
         failures = [outcome for outcome in outcomes if isinstance(outcome, ReaderError)]
         if failures and len(failures) == len(outcomes):
             failed.extend(failures[1:])
@@ -117,11 +125,16 @@ class Stores:
         failed.extend(failures)
         return [outcome for outcome in outcomes if not isinstance(outcome, ReaderError)]
 
-    async def _one(self, name: str, reader: Reader, ask: Callable[[Reader], Awaitable[T]]) -> T | ReaderError:
+    async def _one(self, name: str, question: str, ask: Callable[[Reader], Awaitable[T]]) -> T | ReaderError:
+        started = time.perf_counter()
+        result, rows = "failed", 0
         try:
             async with asyncio.timeout(self._timeout_s):
-                return await ask(reader)
+                answer = await ask(self._readers[name])
+            result, rows = "answered", _rows(answer)
+            return answer
         except TimeoutError:
+            result = "timed_out"
             said = f"none within {self._timeout_s:g} s"
             fix = "ask for less: a shorter time, fewer rows; or raise query.timeout_s"
             self._log.warning("a reader took too long", reader=name, timeout_s=self._timeout_s)
@@ -132,6 +145,19 @@ class Stores:
         except Exception as error:
             self._log.error("a reader failed", reader=name, cause=described(error))
             return ReaderError(name, got="an unexpected error", fix="see the server's log")
+        finally:
+            self._observe(name, question, result, time.perf_counter() - started, rows)
+
+
+def _rows(answer: object) -> int:
+    """Traces of a page, spans of a trace, groups of an aggregate, values."""
+    if isinstance(answer, TracePage):
+        return len(answer.traces)
+    if isinstance(answer, StoredTrace):
+        return len(answer.spans)
+    if isinstance(answer, AggregateResult):
+        return len(answer.rows)
+    return len(answer) if isinstance(answer, Sized) else 0
 
 
 def _must_be_of(scope: Scope, tenants: Iterable[str]) -> None:

@@ -192,7 +192,10 @@ class Query(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_rows: Annotated[Positive, Meta(description="Most rows that one request may ask for.")] = 1_000
     max_groups: Annotated[Positive, Meta(description="Most groups and time buckets of one aggregate.")] = 10_000
     max_request_bytes: Annotated[Positive, Meta(description="Largest request, bytes.")] = 256 * 1024
-    timeout_s: Annotated[Seconds, Meta(description="Longest time for the answer of one reader, seconds.")] = 30.0
+    timeout_s: Annotated[Duration, Meta(description="Longest time for the answer of one reader, seconds.")] = 30.0
+    wrong_keys_per_minute: Annotated[
+        Positive, Meta(description="Wrong keys that an address may show in a minute before it is put off.")
+    ] = 30
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

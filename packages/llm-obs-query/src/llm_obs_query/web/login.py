@@ -38,7 +38,7 @@ class Login:
             shown = msgspec.json.decode(await read_body(request, MAX_BODY_BYTES), type=Shown)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             raise Refusal(400, 'expected {"key": "…"}', Code.BAD_REQUEST) from None
-        token = self._access.sign_in(shown.key.strip())
+        token = self._access.sign_in(request, shown.key.strip())
         response = Response(status_code=204)
         if token is not None:
             response.set_cookie(

@@ -49,9 +49,10 @@ class Sessions:
             return None
         return principal
 
-    def end(self, token: str) -> None:
-        """Ends a session, if there is one."""
-        self._known.pop(_digest(token), None)
+    def end(self, token: str) -> Principal | None:
+        """Ends a session. Returns whose it was, None when there is none."""
+        found = self._known.pop(_digest(token), None)
+        return None if found is None else found[0]
 
 
 def _digest(token: str) -> bytes:
