@@ -17,7 +17,14 @@ def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess
 def test_config_keys_lists_every_key(tmp_path: Path) -> None:
     done = run("config", "keys", "--json", cwd=tmp_path)
     assert [row["key"] for row in json.loads(done.stdout)] == [key.path for key in keys()]
-    assert "receiver.http.listen" in run("config", "keys", cwd=tmp_path).stdout
+    (line,) = [line for line in run("config", "keys", cwd=tmp_path).stdout.splitlines() if line.startswith("sinks ")]
+    assert line.split()[:3] == ["sinks", "table", "lake"]
+
+
+def test_the_list_of_commands_says_whole_sentences(tmp_path: Path) -> None:
+    lines = run("--help", cwd=tmp_path).stdout.partition("Commands:\n")[2].splitlines()
+    assert len(lines) >= 12
+    assert [line for line in lines if not line.endswith(".") or line.endswith("...")] == []
 
 
 def test_a_wrong_file_is_one_line_and_status_2(tmp_path: Path) -> None:
@@ -48,6 +55,20 @@ def test_a_right_file_is_said_to_be(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text("[receiver.grpc]\nlisten = '127.0.0.1:0'\n")
     done = run("config", "check", "mine.toml", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, "mine.toml can be used\n")
+
+
+def test_what_was_checked_is_named(tmp_path: Path) -> None:
+    assert run("config", "check", cwd=tmp_path).stdout == "no llm-obs.toml here; the defaults can be used\n"
+    (tmp_path / "llm-obs.toml").touch()
+    assert run("config", "check", cwd=tmp_path).stdout == "llm-obs.toml can be used\n"
+
+
+def test_a_store_that_is_no_folder_is_found_before_the_start(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "llm-obs.toml").write_text("[sinks.lake.options]\npath = 'file'\n")
+    done = run("config", "check", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "sinks.lake.options" in done.stderr
 
 
 def test_plugins_names_the_built_in_ones(tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ def test_the_screen_fits(width: int) -> None:
     addresses = {"http": "127.0.0.1:1", "query": "127.0.0.1:2"}
     outcome = Outcome(report, {}, 4, 9, addresses, "http://127.0.0.1:2/", "data", "demo", 1.0, 2.0)
     console = Console(width=width, record=True, file=open(os.devnull, "w"))  # noqa: SIM115 - closed below
-    show(console, outcome)
+    show(console, outcome, stays=True)
     console.file.close()
     text = console.export_text()
     assert max(map(len, text.splitlines())) <= width

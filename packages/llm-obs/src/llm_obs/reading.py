@@ -8,11 +8,13 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from llm_obs_core import config as settings
 from llm_obs_core import plugins
 from llm_obs_core.components import configured
+from llm_obs_core.config import Config
 from llm_obs_core.errors import LlmObsError
 from llm_obs_core.interfaces import Scope
+
+from llm_obs.options import config_option, data_option, loaded
 
 if TYPE_CHECKING:
     from llm_obs_query.stores import Failures, Stores
@@ -41,8 +43,8 @@ def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of every command that reads: which configuration, which data, whose."""
     for option in (
         click.option("--tenant", "tenants", multiple=True, help="Of this tenant; all configured ones when not given."),
-        click.option("--data-dir", help="The data folder; server.data_dir when not given."),
-        click.option("--config", "path", type=click.Path(dir_okay=False), help="The TOML file."),
+        data_option("The data folder"),
+        config_option,
     ):
         command = option(command)
     return command
@@ -68,11 +70,11 @@ def read(
     Raises:
         LlmObsError: The configuration or a store cannot be used, or no reader answered.
     """
-    loaded = settings.load(path, overrides={"server.data_dir": data_dir} if data_dir else None)
-    seen = tenants or tuple(sorted({"default", *(key.tenant for key in loaded.auth.keys)}))
+    config = loaded(path, data_dir)
+    seen = tenants or tuple(sorted({"default", *(key.tenant for key in config.auth.keys)}))
 
     async def run() -> T:
-        async with _opened(loaded, Scope(seen, content)) as asking:
+        async with _opened(config, Scope(seen, content)) as asking:
             answer = await ask(asking)
             for failure in asking.failed:
                 click.echo(f"warning: {failure}", err=True)
@@ -82,7 +84,7 @@ def read(
 
 
 @asynccontextmanager
-async def _opened(loaded: settings.Config, scope: Scope) -> AsyncIterator[Asking]:
+async def _opened(config: Config, scope: Scope) -> AsyncIterator[Asking]:
     from llm_obs.serving import configure_logs
 
     configure_logs()
@@ -90,8 +92,8 @@ async def _opened(loaded: settings.Config, scope: Scope) -> AsyncIterator[Asking
         from llm_obs_query.stores import Stores
     except ImportError as error:
         raise LlmObsError("the query API", got=str(error), fix="install llm-obs[server]") from None
-    sections = configured(plugins.load(), "reader", loaded.readers, loaded.server)
-    stores = Stores({section.name: section.make() for section in sections}, loaded.query.timeout_s)
+    sections = configured(plugins.load(), "reader", config.readers, config.server)
+    stores = Stores({section.name: section.make() for section in sections}, config.query.timeout_s)
     await stores.start()
     try:
         yield Asking(stores, scope)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import argparse
 import threading
 
 import msgspec
@@ -11,8 +11,19 @@ from llm_obs_testing.imitation import Imitation
 
 
 def main() -> None:
-    """Runs until Ctrl-C."""
-    with Imitation().running(int(sys.argv[1]) if len(sys.argv) > 1 else 8010) as imitation:
+    """Reads the port and serves."""
+    reading = argparse.ArgumentParser("python -m llm_obs_testing.imitation", description="The imitation, until Ctrl-C.")
+    reading.add_argument("port", nargs="?", type=int, default=8010, help="on 127.0.0.1; 8010, or 0 for a free one")
+    port = reading.parse_args().port
+    try:
+        serve(port)
+    except OSError as error:
+        reading.error(f"port {port} cannot be listened on: {error.strerror}; give another")
+
+
+def serve(port: int) -> None:
+    """Serves until Ctrl-C."""
+    with Imitation().running(port) as imitation:
         print(f"OPENAI_BASE_URL={imitation.url} OPENAI_API_KEY=any", flush=True)
         try:
             threading.Event().wait()

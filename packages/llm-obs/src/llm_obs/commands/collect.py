@@ -9,41 +9,38 @@ from typing import Any
 
 import click
 import msgspec
-from llm_obs_core import config as settings
+from llm_obs_core.config import Config
 
+from llm_obs.options import config_option, data_option, loaded
 from llm_obs.serving import forget_running, note_running, serve
 
 __all__ = ["collect", "log"]
 
 IDS = ("trace_id", "span_id", "parent_span_id")
 
-config_option = click.option("--config", "path", type=click.Path(dir_okay=False), help="The TOML file.")
-data_option = click.option("--data-dir", help="Folder of the log; server.data_dir when not given.")
-
-
-def _load(path: str | None, data_dir: str | None) -> settings.Config:
-    return settings.load(path, overrides={"server.data_dir": data_dir} if data_dir else None)
-
 
 @click.command()
 @config_option
-@data_option
+@data_option("Folder of the log")
 @click.option("--json", "as_json", is_flag=True, help="Print the addresses as one line of JSON.")
 def collect(path: str | None, data_dir: str | None, as_json: bool) -> None:
-    """Receive OTLP over HTTP and gRPC, keep it in the durable log, and feed the sinks from there, until Ctrl-C."""
+    """Receive spans into the durable log, and feed the sinks.
+
+    OTLP over HTTP and gRPC, until Ctrl-C; `llm-obs up` serves the query API and the page too.
+    """
     from llm_obs_collector.server import Collector
 
-    loaded = _load(path, data_dir)
-    collector = Collector(loaded)
+    config = loaded(path, data_dir)
+    collector = Collector(config)
 
     async def start() -> Callable[[], None]:
         await collector.start()
-        note_running(loaded.server.data_dir, collector.addresses)
+        note_running(config.server.data_dir, collector.addresses)
         return announce
 
     async def stop() -> None:
         await collector.stop()
-        forget_running(loaded.server.data_dir)
+        forget_running(config.server.data_dir)
 
     def announce() -> None:
         if as_json:
@@ -51,7 +48,7 @@ def collect(path: str | None, data_dir: str | None, as_json: bool) -> None:
             return
         for name, address in collector.addresses.items():
             click.echo(f"OTLP/{name:4}  {address}")
-        click.echo(f"log        {loaded.server.data_dir}/log/{loaded.server.writer}")
+        click.echo(f"log        {config.server.data_dir}/log/{config.server.writer}")
         click.echo("Ctrl-C ends it; `llm-obs log` shows what was received.")
 
     serve(start, stop)
@@ -59,13 +56,12 @@ def collect(path: str | None, data_dir: str | None, as_json: bool) -> None:
 
 @click.command()
 @config_option
-@data_option
+@data_option("Folder of the log")
 @click.option("--last", default=20, show_default=True, help="How many spans, the newest.")
 @click.option("--json", "as_json", is_flag=True, help="Print whole spans, one JSON object a line.")
 def log(path: str | None, data_dir: str | None, last: int, as_json: bool) -> None:
-    """What the log holds, while no collector has it open."""
-    loaded = _load(path, data_dir)
-    spans = asyncio.run(_spans(loaded, last))
+    """Show what the log holds, while no collector has it open."""
+    spans = asyncio.run(_spans(loaded(path, data_dir), last))
     if as_json:
         for span in spans:
             click.echo(msgspec.json.encode(span, enc_hook=repr))
@@ -90,13 +86,13 @@ def log(path: str | None, data_dir: str | None, last: int, as_json: bool) -> Non
     )
 
 
-async def _spans(loaded: settings.Config, last: int) -> list[dict[str, Any]]:
+async def _spans(config: Config, last: int) -> list[dict[str, Any]]:
     from collections import deque
 
     from llm_obs_collector.log import FileLog
     from llm_obs_core_ext.scan import scan
 
-    opened = FileLog(f"{loaded.server.data_dir}/log", loaded.server.writer, loaded.log)
+    opened = FileLog(f"{config.server.data_dir}/log", config.server.writer, config.log)
     await opened.start()
     found: deque[dict[str, Any]] = deque(maxlen=last)
     try:

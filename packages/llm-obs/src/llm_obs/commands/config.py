@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 import msgspec
 from llm_obs_core import config as settings
@@ -9,7 +12,11 @@ from llm_obs_core import normalizer, plugins, pricing
 from llm_obs_core.components import check_folder, configured
 from llm_obs_core.listen import must_be_loopback
 
-from llm_obs.commands.output import json_option, show
+from llm_obs.commands.output import console, show
+from llm_obs.options import json_option
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 __all__ = ["config"]
 
@@ -23,17 +30,49 @@ def config() -> None:
 @json_option
 def list_keys(as_json: bool) -> None:
     """Every key: type, default, meaning, and the variable that sets it."""
-    rows = [
-        {
-            "key": key.path,
-            "type": key.type,
-            "default": msgspec.to_builtins(key.default),
-            "meaning": key.doc,
-            **({"env": key.env} if as_json else {}),
-        }
-        for key in settings.keys()  # noqa: SIM118  # a function of ours, not a dict's
-    ]
-    show(rows, as_json=as_json, empty="no keys")
+    every = list(settings.keys())
+    if as_json:
+        rows = [
+            {
+                "key": key.path,
+                "type": key.type,
+                "default": msgspec.to_builtins(key.default),
+                "meaning": key.doc,
+                "env": key.env,
+            }
+            for key in every
+        ]
+        show(rows, as_json=True, empty="")
+    elif (out := console()).is_terminal:
+        _print_keys(out, every)
+    else:
+        lines = [
+            {"key": key.path, "type": key.type, "default": _default(key), "meaning": key.doc, "variable": key.env}
+            for key in every
+        ]
+        show(lines, as_json=False, empty="")
+
+
+def _print_keys(out: Console, every: list[settings.ConfigKey]) -> None:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    section = ""
+    for key in every:
+        if (first := key.path.partition(".")[0]) != section:
+            if section:
+                out.print()
+            section = first
+        out.print(Text.assemble((key.path, "bold"), (f"  {key.type}, {_default(key)}", "dim")))
+        out.print(Padding(Text(key.doc), (0, 0, 0, 4), expand=False))
+    out.print("\nEach is a variable too: LLM_OBS_RECEIVER__HTTP__LISTEN sets receiver.http.listen.", style="dim")
+
+
+def _default(key: settings.ConfigKey) -> str:
+    value = msgspec.to_builtins(key.default)
+    if isinstance(value, dict | list | tuple):  # of a table its names say enough
+        return ", ".join(map(str, value)) or "none"
+    return "none" if value in (None, "") else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 @config.command()
@@ -53,8 +92,8 @@ def check(path: str | None, as_json: bool) -> None:
         *configured(installed, "sink", loaded.sinks, loaded.server),
         *configured(installed, "reader", loaded.readers, loaded.server),
     ):
-        if folder := getattr(item.options, "path", ""):
-            check_folder(folder, f"{item.where}.options.path")
+        if (folder := getattr(item.options, "folder", None)) is not None:
+            check_folder(folder, f"{item.where}.options")
     if not loaded.auth.keys:
         must_be_loopback("receiver.http.listen", loaded.receiver.http.listen)
         must_be_loopback("receiver.grpc.listen", loaded.receiver.grpc.listen)
@@ -62,4 +101,7 @@ def check(path: str | None, as_json: bool) -> None:
     if as_json:
         show([msgspec.to_builtins(loaded)], as_json=True, empty="")
         return
-    click.echo(f"{path or 'the configuration'} can be used")
+    if path is None and not Path("llm-obs.toml").is_file():
+        click.echo("no llm-obs.toml here; the defaults can be used")
+    else:
+        click.echo(f"{path or 'llm-obs.toml'} can be used")

@@ -9,38 +9,40 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
-from llm_obs_core import config as settings
+from llm_obs_core.config import Config
 from llm_obs_core.errors import LlmObsError
 
 from llm_obs.asking import ask, key_option, running_url, url_option
-from llm_obs.commands.output import json_option, show
+from llm_obs.commands.output import show
 from llm_obs.human import moment
+from llm_obs.options import config_option, data_option, json_option, loaded
 
 if TYPE_CHECKING:
     from llm_obs_collector.sinks.letters import DeadLetters
 
 __all__ = ["dead_letters"]
 
-config_option = click.option("--config", "path", type=click.Path(dir_okay=False), help="The TOML file.")
-data_option = click.option("--data-dir", help="The collector's data folder; server.data_dir when not given.")
 sink_option = click.option("--sink", "sinks", multiple=True, help="Of this sink alone; may be given more than once.")
 
 
 @click.group(invoke_without_command=True)
 @config_option
-@data_option
+@data_option("The collector's data folder")
 @sink_option
 @json_option
 @click.pass_context
 def dead_letters(
     context: click.Context, path: str | None, data_dir: str | None, sinks: tuple[str, ...], as_json: bool
 ) -> None:
-    """List the spans that a sink would not take; they are kept until they are sent again or their files removed."""
+    """List the spans that a sink would not take.
+
+    They are kept until they are sent again, or their files removed.
+    """
     if context.invoked_subcommand is not None:
         return
     letters = [
         {"id": letter.id, **msgspec.structs.asdict(letter)}
-        for kept in _kept(_load(path, data_dir), sinks)
+        for kept in _kept(loaded(path, data_dir), sinks)
         for letter in kept
     ]
     if as_json:
@@ -66,7 +68,7 @@ def dead_letters(
 @dead_letters.command()
 @click.argument("ids", nargs=-1)
 @config_option
-@data_option
+@data_option("The collector's data folder")
 @sink_option
 @url_option
 @key_option
@@ -84,12 +86,12 @@ def send(
 
     They go through the log of the running collector, or, when none runs, into the log for its next start.
     """
-    loaded = _load(path, data_dir)
+    config = loaded(path, data_dir)
     chosen = list(ids) or None
-    kept = [letters for letters in _kept(loaded, sinks) if letters.count()]
-    url = url or running_url(loaded.server.data_dir)
+    kept = [letters for letters in _kept(config, sinks) if letters.count()]
+    url = url or running_url(config.server.data_dir)
     if url is None:
-        rows = asyncio.run(_into_the_log(loaded, kept, chosen))
+        rows = asyncio.run(_into_the_log(config, kept, chosen))
     else:
         rows = [
             {"sink": letters.sink, **ask(url, "/dead-letters/send", key, {"sink": letters.sink, "ids": chosen})}
@@ -98,30 +100,24 @@ def send(
     show(rows, as_json=as_json, empty="no dead letters")
 
 
-def _load(path: str | None, data_dir: str | None) -> settings.Config:
-    return settings.load(path, overrides={"server.data_dir": data_dir} if data_dir else None)
-
-
-def _kept(loaded: settings.Config, sinks: Sequence[str]) -> list[DeadLetters]:
+def _kept(config: Config, sinks: Sequence[str]) -> list[DeadLetters]:
     from llm_obs_collector.sinks.letters import DeadLetters
 
-    data_dir = Path(loaded.server.data_dir)
+    data_dir = Path(config.server.data_dir)
     there = sorted(folder.name for folder in (data_dir / "dead-letters").glob("*") if folder.is_dir())
     for sink in sinks:
-        if sink not in there and sink not in loaded.sinks:
+        if sink not in there and sink not in config.sinks:
             raise LlmObsError(
                 "a sink", got=repr(sink), where="--sink", fix=f"take one of: {', '.join(there) or 'none'}"
             )
     return [DeadLetters(data_dir, sink) for sink in there if not sinks or sink in sinks]
 
 
-async def _into_the_log(
-    loaded: settings.Config, kept: list[DeadLetters], ids: list[str] | None
-) -> list[dict[str, Any]]:
+async def _into_the_log(config: Config, kept: list[DeadLetters], ids: list[str] | None) -> list[dict[str, Any]]:
     from llm_obs_collector.log import FileLog
     from llm_obs_collector.sinks.resend import resend
 
-    log = FileLog(f"{loaded.server.data_dir}/log", loaded.server.writer, loaded.log)
+    log = FileLog(f"{config.server.data_dir}/log", config.server.writer, config.log)
     await log.start()
     try:
         return [{"sink": letters.sink, **msgspec.structs.asdict(await resend(log, letters, ids))} for letters in kept]

@@ -24,7 +24,9 @@ INTERRUPTED: Final = 130
 @click.option("--exit", "leave", is_flag=True, help="End after the summary instead of staying up until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON document, and nothing else.")
 def demo(data_dir: str | None, leave: bool, as_json: bool) -> None:
-    """See it work in a minute: start everything, run a small application, show what was recorded.
+    """See it work in a minute, with an application of its own.
+
+    Starts everything, runs the application, and shows what was recorded.
 
     The application is a help desk that uses the real openai client and asks an imitation of the OpenAI API on this
     machine: no key is needed and nothing leaves it.
@@ -58,7 +60,7 @@ async def _demo(folder: str, began: float, leave: bool, as_json: bool) -> None:
                 outcome = await run.run(watcher)
             from llm_obs.demo.screen import show
 
-            show(console, outcome)
+            show(console, outcome, stays=not leave)
         if leave:
             return
         if not as_json:

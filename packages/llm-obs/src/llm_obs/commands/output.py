@@ -14,15 +14,13 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-__all__ = ["GAP_COLUMNS", "console", "fit", "json_option", "show", "table"]
+__all__ = ["GAP_COLUMNS", "console", "fit", "show", "table"]
 
 PIPE_COLUMNS = 240
 """Width of a table that no terminal shows: wide enough for `grep`."""
 
 GAP_COLUMNS = 2
 MIN_COLUMNS = 8
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def show(rows: Sequence[dict[str, Any]], *, as_json: bool, empty: str) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 from llm_obs_core import plugins as loading
 
-from llm_obs.commands.output import json_option, show
+from llm_obs.commands.output import show
+from llm_obs.options import json_option
 
 __all__ = ["plugins"]
 
@@ -13,7 +14,7 @@ __all__ = ["plugins"]
 @click.command()
 @json_option
 def plugins(as_json: bool) -> None:
-    """What each plugin offers, and why one could not be loaded."""
+    """List what each plugin offers, and why one was not loaded."""
     found = loading.load()
     origins = {item.name: f"{item.distribution or item.name} {item.version}".strip() for item in found.loaded}
     rows = [

@@ -11,7 +11,8 @@ import msgspec
 from llm_obs_core.errors import ConfigError, LlmObsError
 from llm_obs_core.interfaces import Price, PriceBand, PriceKey
 
-from llm_obs.commands.output import json_option, show
+from llm_obs.commands.output import show
+from llm_obs.options import json_option
 
 __all__ = ["price"]
 
@@ -46,15 +47,23 @@ def _count_options(command: Any) -> Any:
 def price(
     provider: str, model: str, tier: str, day: datetime.datetime | None, as_json: bool, **counts: int | None
 ) -> None:
-    """What MODEL of PROVIDER costs, in US dollars a million tokens; with token counts, what one call costs.
+    """Say what MODEL of PROVIDER costs, or one call of it.
 
-    PROVIDER is a name as in gen_ai.provider.name: openai, anthropic, azure.ai.openai, gcp.gemini … The last column is
-    the rule that the price comes from: `rule/N/…` is the N-th of [[pricing.rules]], from 0.
+    In US dollars a million tokens; with token counts, what one call costs.
+
+    PROVIDER is a name as in gen_ai.provider.name: openai, anthropic, azure.ai.openai, gcp.gemini … The price is named
+    by the rule that it comes from: `rule/N/…` is the N-th of [[pricing.rules]], from 0.
     """
     date = day.date() if day else datetime.datetime.now(datetime.UTC).date()
     found = _find(PriceKey(provider, model, tier, day=(date - EPOCH).days))
     given = any(count is not None for count in counts.values())
-    show(_call(found, counts) if given else _prices(found), as_json=as_json, empty="free")
+    rows = _call(found, counts) if given else _prices(found)
+    if as_json or not rows:
+        show(rows, as_json=as_json, empty="free")
+        return
+    hidden = {"price"} if any(row.get("above_input_tokens") for row in rows) else {"price", "above_input_tokens"}
+    show([{key: value for key, value in row.items() if key not in hidden} for row in rows], as_json=False, empty="")
+    click.echo(f"\nprice {found.price_id}")
 
 
 def _find(key: PriceKey) -> Price:

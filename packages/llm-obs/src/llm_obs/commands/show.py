@@ -10,10 +10,11 @@ from llm_obs_core.errors import LlmObsError
 from llm_obs_core.interfaces import StoredSpan, StoredTrace, TraceFilter
 from llm_obs_core.model import StatusCode
 
-from llm_obs.commands.output import GAP_COLUMNS, console, json_option, table
+from llm_obs.commands.output import GAP_COLUMNS, console, table
 from llm_obs.conversation import said
 from llm_obs.exact import trace_json
 from llm_obs.human import clean, count, duration, moment, money
+from llm_obs.options import json_option
 from llm_obs.reading import Asking, read, reading_options
 from llm_obs.waterfall import Line, bar, lines
 
@@ -124,7 +125,7 @@ def _print_tree(out: Console, trace: StoredTrace) -> None:
     name = max(len(line.branches) + cell_len(fact[4]) for line, fact in zip(drawn, facts, strict=True))
     notes = max(fact[3].cell_len for fact in facts)
     room = out.width - sum(max(6, *(len(fact[place]) for fact in facts)) for place in (0, 1, 2)) - 6 * GAP_COLUMNS
-    name = min(name, max(room // 3, MIN_BAR_COLUMNS))
+    name = min(name, max(min(room - 2 * MIN_BAR_COLUMNS, room // 2), MIN_BAR_COLUMNS))
     notes = min(notes, max((room - name) * 2 // 5, MIN_BAR_COLUMNS))
     columns = min(max(room - name - notes, MIN_BAR_COLUMNS), MAX_BAR_COLUMNS)
     made = table()
@@ -201,7 +202,7 @@ def _print_content(out: Console, trace: StoredTrace) -> None:
                     message.who, ""
                 )
                 out.print(Text(f"  {clean(message.who)}", style=f"bold {colour}".strip()))
-                out.print(Padding(Text(clean(message.text)), (0, 0, 0, 4)))
+                out.print(Padding(Text(clean(message.text)), (0, 0, 0, 4), expand=False))
 
 
 def _style(stored: StoredSpan) -> str:

@@ -10,16 +10,17 @@ import msgspec
 from llm_obs_core.errors import LlmObsError
 from llm_obs_core.interfaces import Cursor, TraceFilter, TraceSummary
 
-from llm_obs.commands.output import console, fit, json_option, table
+from llm_obs.commands.output import console, fit, table
 from llm_obs.exact import summary_json
 from llm_obs.human import NANO, clean, count, duration, moment, money, since_ns, span_ns
+from llm_obs.options import json_option
 from llm_obs.reading import Asking, read, reading_options
 
 __all__ = ["traces"]
 
 PAGE_ROWS = 1_000
 WIDE_COLUMNS = 100
-"""Narrower terminals go without the service."""
+"""Narrower terminals go without the service, with one count of tokens, and mark what has errors beside its name."""
 
 
 @click.command()
@@ -48,7 +49,10 @@ WIDE_COLUMNS = 100
 def traces(
     path: str | None, data_dir: str | None, tenants: tuple[str, ...], limit: int, as_json: bool, **given: Any
 ) -> None:
-    """List the newest traces; beside a running collector or without one."""
+    """List the newest traces.
+
+    Beside a running collector or without one.
+    """
     where = _filter(given)
 
     async def ask(asking: Asking) -> list[TraceSummary]:
@@ -107,9 +111,7 @@ def _print(found: list[TraceSummary]) -> None:
 
     out = console()
     digits = _digits([item.trace_id.hex() for item in found])
-    rows = [_cells(item, digits) for item in found]
-    if out.width < WIDE_COLUMNS:
-        rows = [{head: text for head, text in row.items() if head != "service"} for row in rows]
+    rows = [_cells(item, digits) if out.width >= WIDE_COLUMNS else _few_cells(item, digits) for item in found]
     fit(rows, ("name", "model", "service"), out.width)
     made = table()
     for head in rows[0]:
@@ -118,7 +120,10 @@ def _print(found: list[TraceSummary]) -> None:
             head, justify="right" if numeric else "left", no_wrap=True, style="dim" if head == "trace" else ""
         )
     for item, row in zip(found, rows, strict=True):
-        styles = {"errors": "bold red" if item.error_count else "dim", "name": "" if item.has_root else "italic"}
+        styles = {
+            "errors": "bold red" if item.error_count else "dim",
+            "name": ("red " if item.error_count else "") + ("" if item.has_root else "italic"),
+        }
         made.add_row(*(Text(text, style=styles.get(head, "")) for head, text in row.items()))
     out.print(made)
     if any(not item.has_root for item in found):
@@ -143,6 +148,14 @@ def _cells(item: TraceSummary, digits: int) -> dict[str, str]:
         "cost": cost,
         "errors": count(item.error_count) if item.error_count else "-",
     }
+
+
+def _few_cells(item: TraceSummary, digits: int) -> dict[str, str]:
+    cells = _cells(item, digits)
+    del cells["service"], cells["errors"]
+    cells["name"] = ("✗ " if item.error_count else "") + cells["name"]
+    cells["tokens"] = count(item.input_tokens + item.output_tokens) if item.call_count else "-"
+    return cells
 
 
 def _digits(ids: list[str]) -> int:

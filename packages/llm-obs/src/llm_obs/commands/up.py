@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from operator import attrgetter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from llm_obs_core import config as settings
+from llm_obs_core.config import Config
 from llm_obs_core.errors import ConfigError
 
+from llm_obs.options import config_option, data_option, loaded
 from llm_obs.serving import forget_running, note_running, serve
 
 if TYPE_CHECKING:
@@ -26,11 +29,11 @@ class Up:
     """Receivers, log, sinks, query API and page of one configuration.
 
     Args:
-        loaded: The whole configuration.
+        config: The whole configuration.
     """
 
-    def __init__(self, loaded: settings.Config) -> None:
-        self.config = loaded
+    def __init__(self, config: Config) -> None:
+        self.config = config
         self._collector: Collector | None = None
         self._query: QueryServer | None = None
 
@@ -71,16 +74,13 @@ class Up:
         forget_running(self.config.server.data_dir)
 
 
-def free_ports(loaded: settings.Config) -> dict[str, str]:
+def free_ports(config: Config) -> dict[str, str]:
     """Overrides that let the system choose a port wherever the configured one is taken."""
     from llm_obs_core.listen import bind
 
     found: dict[str, str] = {}
     for key in LISTENS:
-        section, listen = loaded, ""
-        for part in key.split("."):
-            section = getattr(section, part)
-        listen = str(section)
+        listen = str(attrgetter(key)(config))
         try:
             bind(key, listen).close()
         except ConfigError:
@@ -89,23 +89,25 @@ def free_ports(loaded: settings.Config) -> dict[str, str]:
 
 
 @click.command()
-@click.option("--config", "path", type=click.Path(dir_okay=False), help="The TOML file.")
-@click.option("--data-dir", help="Folder of everything that is kept; server.data_dir when not given.")
+@config_option
+@data_option("Folder of everything that is kept")
 @click.option("--free-ports", "free", is_flag=True, help="Take a free port wherever the configured one is taken.")
 @click.option("--json", "as_json", is_flag=True, help="Print the addresses as one line of JSON.")
 def up(path: str | None, data_dir: str | None, free: bool, as_json: bool) -> None:
-    """Run everything in one process: receive, store, query, and the page, until Ctrl-C."""
-    overrides = {"server.data_dir": data_dir} if data_dir else {}
-    loaded = settings.load(path, overrides=overrides)
+    """Run everything in one process, until Ctrl-C.
+
+    Receivers, log, sinks, query API and page, on loopback.
+    """
+    config = loaded(path, data_dir)
     if free:
-        loaded = settings.load(path, overrides=overrides | free_ports(loaded))
-    everything = Up(loaded)
+        config = loaded(path, data_dir, free_ports(config))
+    everything = Up(config)
 
     async def start() -> Callable[[], None]:
         try:
             await everything.start()
         except ConfigError as error:
-            if not free and error.where in free_ports(loaded):
+            if not free and error.where in free_ports(config):
                 raise ConfigError(
                     error.expected, got=error.got, where=error.where, fix=f"{error.fix}, or add --free-ports"
                 ) from None
@@ -130,15 +132,16 @@ def _announce(everything: Up, as_json: bool) -> None:
         lines.append(("OTLP/HTTP", f"http://{http}"))
     if (grpc := addresses.get("grpc")) is not None:
         lines.append(("OTLP/gRPC", grpc))
-    lines.append(("data", everything.config.server.data_dir))
+    lines.append(("data", str(Path(everything.config.server.data_dir).absolute())))
     click.echo(click.style("llm-obs is up", bold=True, fg="green"))
     click.echo()
     for name, value in lines:
         click.echo(f"  {name:<10} {value}")
     click.echo()
     if http is not None:
-        click.echo("  Send it spans:    OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf \\")
-        click.echo(f"                    OTEL_EXPORTER_OTLP_ENDPOINT=http://{http} python your_app.py")
+        click.echo(f'  Send it spans:    import llm_obs; llm_obs.init("your-app", endpoint="http://{http}")')
+        click.echo(f"  or OpenTelemetry: OTEL_EXPORTER_OTLP_ENDPOINT=http://{http}")
+        click.echo("                    OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf")
     click.echo("  See what came:    llm-obs traces")
     click.echo("  Check the ledger: llm-obs ledger")
     click.echo()

@@ -24,8 +24,14 @@ WIDE: Final = 112
 MAX_WIDTH: Final = 120
 
 
-def show(console: Console, outcome: Outcome) -> None:
-    """Prints the summary."""
+def show(console: Console, outcome: Outcome, *, stays: bool) -> None:
+    """Prints the summary.
+
+    Args:
+        console: Where to.
+        outcome: What the run brought.
+        stays: Whether the page stays up, so that it is worth saying what to try next.
+    """
     report: Report = outcome.report
     width = min(console.width, MAX_WIDTH)
     wide = width >= WIDE
@@ -35,7 +41,9 @@ def show(console: Console, outcome: Outcome) -> None:
         beside = Table.grid(padding=(0, 4, 0, 0))
         beside.add_row(by_model, by_user)
         tables = beside
-    parts = (_headline(outcome), _cards(report.total, wide), tables, _facts(outcome), _next(outcome))
+    parts = [_headline(outcome), _cards(report.total, wide), tables, _facts(outcome)]
+    if stays:
+        parts.append(_next(outcome))
     for part in parts:
         console.print()
         console.print(part, width=width)
