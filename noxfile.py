@@ -63,6 +63,17 @@ def smoke(session: nox.Session) -> None:
 
 
 @nox.session
+@nox.parametrize("client", ["openai==1.40.0 httpx<0.28", "openai==1.109.1", "openai==2.54.0"])
+def clients(session: nox.Session, client: str) -> None:
+    """The instrumentor's tests with older clients; `tests` runs them with the newest."""
+    sync(session)
+    target = str(Path(session.create_tmp()).resolve())
+    uv = shutil.which("uv") or str(Path(session.bin) / "uv")
+    session.run_install(uv, "pip", "install", "--quiet", "--target", target, *client.split(), external=True)
+    session.run("pytest", "-q", "plugins/llm-obs-openai", *session.posargs, env={"PYTHONPATH": target})
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Ruff's rules and format, and spelling."""
     sync(session)

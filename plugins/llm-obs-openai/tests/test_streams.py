@@ -1,6 +1,8 @@
 """Streamed answers: when the first token came, how many chunks, how it ended, what it used."""
 
 import asyncio
+import gc
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import openai
@@ -129,3 +131,37 @@ async def test_fifty_streams_at_once(recording, imitation):
     assert sorted(span.attributes["llm_obs.stream.chunks"] for span in spans) == sorted(counts)
     total = imitation.ledger.total()
     assert sum(span.attributes["gen_ai.usage.output_tokens"] for span in spans) == total.output_tokens
+
+
+def test_a_dropped_streams_response_is_closed_although_it_is_kept(recording, client):
+    def drop():
+        stream = client.chat.completions.create(model="gpt-4o", messages=ASK, stream=True)
+        next(stream)
+        response = stream.response
+        del stream
+        gc.collect()
+        closed = response.is_closed
+        response.close()
+        return closed
+
+    found = drop()
+    assert recording.one().at["llm_obs.stream.outcome"] == "abandoned"
+    recording.instrumentor.uninstrument()
+    assert found == drop(), "as without instrumentation"
+
+
+def test_a_stream_that_is_read_in_another_thread(recording, client):
+    stream = client.chat.completions.create(model="gpt-4o", messages=ASK, stream=True)
+    with ThreadPoolExecutor(1) as pool:
+        chunks = pool.submit(list, stream).result()
+    assert recording.one().at["llm_obs.stream.chunks"] == len(chunks)
+
+
+def test_a_stream_that_times_out_is_an_error(recording, client, imitation):
+    imitation.queue(Answer(text="one two", chunk_delays_s=(0, 30)))
+    impatient = client.with_options(timeout=0.2)
+    with pytest.raises((openai.APITimeoutError, httpx.ReadTimeout)):
+        list(impatient.chat.completions.create(model="gpt-4o", messages=ASK, stream=True))
+    span = recording.one()
+    assert span.at["error.type"] in ("APITimeoutError", "ReadTimeout")  # the latter before 3.0
+    assert span.at["llm_obs.stream.outcome"] == "error"

@@ -34,10 +34,10 @@ _FINISH: Final = semconv.FINISH_REASON_ALIASES
 
 
 def fields(item: Any) -> Mapping[str, Any]:
-    """The fields of a model or of decoded JSON by name."""
+    """The fields of a model or of decoded JSON by name; none of anything else."""
     if type(item) is dict:
         return item
-    found: Mapping[str, Any] = item.__dict__
+    found: Mapping[str, Any] = getattr(item, "__dict__", {})
     return found
 
 
@@ -83,10 +83,10 @@ def add_usage(found: Attributes, usage: Any) -> None:
         return
     said = fields(usage)
     _TOTALS.into(found, said)
-    if (details := said.get("prompt_tokens_details")) is not None:
-        _INPUT.into(found, details)
-    if (details := said.get("completion_tokens_details")) is not None:
-        _OUTPUT.into(found, details)
+    for name, table in _DETAILS:
+        details = said[name] if name in said else extra(usage, name)  # clients before 1.50 know no details
+        if details is not None:
+            table.into(found, fields(details))
     found[semconv.USAGE_BASIS] = REPORTED
 
 
@@ -120,3 +120,4 @@ _OUTPUT: Final = Fields(
         ("audio_tokens", semconv.USAGE_AUDIO_OUTPUT_TOKENS, "part"),
     )
 )
+_DETAILS: Final = (("prompt_tokens_details", _INPUT), ("completion_tokens_details", _OUTPUT))

@@ -153,11 +153,13 @@ def watch(stream: Any, call: StreamCall) -> None:
     inner = stream._iterator
     response = stream.response
     call.status = response.status_code
-    mine = weakref.ref(call)
+    # Weakly: the generator holds the stream, and a response that the user keeps must not keep a dropped stream open.
+    mine, watched = weakref.ref(call), _weakly(inner)
 
     def closed(_: Any) -> None:
-        held = mine()
-        if held is not None and not _at_work(inner):  # a stream closes its response itself when it is at its end
+        held, reading = mine(), watched()
+        # A stream closes its response itself when it is at its end.
+        if held is not None and reading is not None and not _at_work(reading):
             held.finish("closed")
 
     hook(response, closed)
@@ -220,6 +222,13 @@ def _broken(call: StreamCall, error: BaseException) -> None:
         call.finish("cancelled")
     else:
         call.finish("error", error)
+
+
+def _weakly(inner: Any) -> Callable[[], Any]:
+    try:
+        return weakref.ref(inner)
+    except TypeError:  # somebody else's iterator, without the means
+        return lambda: inner
 
 
 def _at_work(inner: Any) -> bool:

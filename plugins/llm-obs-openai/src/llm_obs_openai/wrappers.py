@@ -14,7 +14,7 @@ from llm_obs_openai.closing import hook
 from llm_obs_openai.endpoint import ENDPOINTS, Endpoint
 from llm_obs_openai.provider import Providers
 from llm_obs_openai.raw import RawCall
-from llm_obs_openai.response import PARTIAL
+from llm_obs_openai.response import PARTIAL, fields
 from llm_obs_openai.stream import StreamCall, watch
 
 __all__ = ["Beginner", "asynchronous", "synchronous"]
@@ -53,6 +53,8 @@ class Beginner:
             body = options.json_data
             if not isinstance(body, dict):
                 return None
+            if more := options.extra_json:  # `extra_body`, which goes over the body
+                body = {**body, **more}
             capture = recorder.capture_content
             server = self._providers.of(client)
             attributes = endpoint.asked(body)
@@ -134,7 +136,7 @@ def _answered(call: Call, answer: Any) -> None:
     try:
         if isinstance(call, StreamCall):
             watch(answer, call)
-        elif RAW in answer.__dict__:
+        elif RAW in fields(answer):
             _read(call, answer.http_response)
         else:
             call.end(_last(call.endpoint, call.capture, answer))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import threading
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
@@ -37,6 +38,8 @@ MODELS: Final[Mapping[str, str]] = {
 
 DIMENSIONS: Final = {"text-embedding-3-large": 3072}
 OPERATIONS: Final = {"chat/completions": "chat", "embeddings": "embeddings"}
+DEPLOYMENT: Final = re.compile(r"^/(?:v1|openai)/(?:deployments/[^/]+/)?")
+"""What stands before an operation's path: OpenAI's, or Azure's with the name of a deployment."""
 
 
 class Imitation:
@@ -99,7 +102,7 @@ class Imitation:
             ]
             await reply.send(200, _JSON, msgspec.json.encode({"object": "list", "data": data}))
             return
-        operation = OPERATIONS.get(request.path.removeprefix("/v1/"))
+        operation = OPERATIONS.get(DEPLOYMENT.sub("", request.path))
         if operation is None or request.method != "POST":
             await self._refuse(reply, 404, f"Unknown request URL: {request.method} {request.path}.", "unknown_url")
             return
