@@ -42,6 +42,17 @@ def test_a_wrong_file_is_one_line_and_status_2(tmp_path: Path) -> None:
         ("[[pricing.rules]]\nmodel='x'\ninput='-1'\n", "pricing.rules[0].input"),
         ("[[pricing.rules]]\nmodel='x'\nwrong='1'\n", "wrong"),
         ("[normalize]\nnormalizers=['other']\n", "normalize.normalizers"),
+        ("[normalize.options.genia]\nx=1\n", "normalize.options.genia"),
+        ("[pricing.options.bundeld]\nx=1\n", "pricing.options.bundeld"),
+        ("[scrub]\nscrubbers=['other']\n", "scrub.scrubbers"),
+        ("[scrub.options.pi]\npatterns={x='y'}\n", "scrub.options.pi"),
+        ("[scrub.options.pii]\npatterns={x='('}\n", "scrub.options.pii"),
+        ("[receiver]\nmax_in_flight_bytes=1\n", "receiver.max_in_flight_bytes"),
+        ("[readers.lake]\nenabled=false\n", "readers"),
+        ("[query]\nlisten='0.0.0.0:1'\n", "query.listen"),
+        ("[sinks.lake.options]\nthreads=100000\n", "sinks.lake.options.threads"),
+        (f"[[auth.keys]]\nid='a'\nsha256='{'0' * 64}'\n[[auth.keys]]\nid='b'\nsha256='{'0' * 64}'\n", "auth.keys[1]"),
+        (f"[[auth.keys]]\nid='a'\nsha256='{'0' * 64}'\n[[auth.keys]]\nid='a'\nsha256='{'1' * 64}'\n", "auth.keys[1]"),
     ],
 )
 def test_rules_and_components_are_checked_too(tmp_path: Path, text: str, where: str) -> None:
@@ -49,6 +60,17 @@ def test_rules_and_components_are_checked_too(tmp_path: Path, text: str, where: 
     done = run("config", "check", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert where in done.stderr
+
+
+def test_what_is_not_installed_is_named(tmp_path: Path) -> None:
+    hide = "import sys; sys.modules['llm_obs_collector'] = None; from llm_obs.cli import main; main()"
+    for command in ("up", "collect"):
+        done = subprocess.run(
+            [sys.executable, "-c", hide, command], capture_output=True, text=True, cwd=tmp_path, check=False, timeout=60
+        )
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith("error: expected llm_obs_collector")
+        assert "llm-obs[server]" in done.stderr
 
 
 def test_a_right_file_is_said_to_be(tmp_path: Path) -> None:

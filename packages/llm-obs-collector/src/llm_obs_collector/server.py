@@ -7,6 +7,7 @@ from typing import Any
 
 from llm_obs_core import plugins
 from llm_obs_core.auth import Authorizer
+from llm_obs_core.components import check_options
 from llm_obs_core.config import Config
 from llm_obs_core.errors import ConfigError
 from llm_obs_core.listen import must_be_loopback
@@ -49,6 +50,7 @@ class Collector:
                 fix="raise it, or lower receiver.max_request_bytes",
             )
         installed = installed or plugins.load()
+        check_options(config.scrub.options, config.scrub.scrubbers, "scrub.scrubbers")
         rules = []
         for name in config.scrub.scrubbers:
             where = f"scrub.options.{name}"

@@ -7,6 +7,7 @@ import hmac
 from collections.abc import Sequence
 
 from llm_obs_core.config import ApiKey
+from llm_obs_core.errors import ConfigError
 from llm_obs_core.interfaces import Principal
 
 __all__ = ["Authorizer"]
@@ -18,9 +19,21 @@ class Authorizer:
     Args:
         keys: The configured keys. Without any, everybody is the default tenant, and the server listens
             on loopback only.
+
+    Raises:
+        ConfigError: Two of them have the same id or the same SHA-256, so that it would not be clear whose a request is.
     """
 
     def __init__(self, keys: Sequence[ApiKey]) -> None:
+        for place, key in enumerate(keys):
+            for name in ("id", "sha256"):
+                if any(getattr(key, name) == getattr(before, name) for before in keys[:place]):
+                    raise ConfigError(
+                        f"keys with an {name} of their own",
+                        got=f"the {name} of key {key.id!r} twice",
+                        where=f"auth.keys[{place}].{name}",
+                        fix="give it another, or remove one of the two",
+                    )
         self._keys = [(bytes.fromhex(key.sha256), Principal(key.tenant, key.id, frozenset(key.scopes))) for key in keys]
 
     @property

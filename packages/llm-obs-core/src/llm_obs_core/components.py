@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
@@ -14,7 +14,7 @@ from llm_obs_core.config import Reader, Server, Sink
 from llm_obs_core.errors import ConfigError
 from llm_obs_core.plugins import Plugins, Registration
 
-__all__ = ["Configured", "check_folder", "configured"]
+__all__ = ["Configured", "check_folder", "check_options", "configured"]
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 """Names of sections are names of files and labels of metrics too."""
@@ -77,6 +77,28 @@ def configured(
         options = registration.fit(inherited | section.options, where=f"{where}.options")
         found.append(Configured(name, registration, options, where))
     return found
+
+
+def check_options(options: Mapping[str, Any], named: Sequence[str], key: str) -> None:
+    """Refuses options of a component that is not used: a slip in its name would leave them without effect.
+
+    Args:
+        options: Options by component.
+        named: The components that are used.
+        key: The key that names them, such as `scrub.scrubbers`.
+
+    Raises:
+        ConfigError: Options are of none of them.
+    """
+    section = key.partition(".")[0]
+    for name in options:
+        if name not in named:
+            raise ConfigError(
+                f"options of one of: {', '.join(named) or 'none'}",
+                got=repr(name),
+                where=f"{section}.options.{name}",
+                fix=f"correct the name, add it to {key}, or remove the section",
+            )
 
 
 def check_folder(path: str | Path, where: str) -> None:

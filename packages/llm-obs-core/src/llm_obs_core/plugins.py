@@ -16,6 +16,7 @@ import msgspec
 import pluggy
 
 from llm_obs_core import hookspecs
+from llm_obs_core.config.wrong import Wrong, find
 from llm_obs_core.errors import ConfigError, PluginError
 
 __all__ = ["GROUP", "ROLES", "LoadedPlugin", "NoOptions", "Plugins", "Register", "Registration", "load"]
@@ -77,8 +78,9 @@ class Registration(msgspec.Struct, frozen=True):
             PluginError: The Struct itself is wrong.
         """
         path = where or f"{self.role}s.{self.name}"
+        options = dict(options or {})
         try:
-            return msgspec.convert(dict(options or {}), self.options, strict=False)
+            return msgspec.convert(options, self.options, strict=False)
         except TypeError as error:  # a Struct that msgspec cannot read: the plugin's mistake
             raise PluginError(
                 "options that msgspec can read",
@@ -87,11 +89,11 @@ class Registration(msgspec.Struct, frozen=True):
                 fix=f"correct the plugin {self.plugin}",
             ) from error
         except msgspec.ValidationError as error:
+            wrong = find(options, self.options, path) or Wrong(
+                path, f"options of {self.role} {self.name!r}", str(error)
+            )
             raise ConfigError(
-                f"options of {self.role} {self.name!r}: {', '.join(self.options.__struct_fields__) or 'none'}",
-                got=str(error),
-                where=path,
-                fix=f"correct the section [{path}]",
+                wrong.expected, got=wrong.got, where=wrong.path, fix=f"correct the section [{path}]"
             ) from None
 
     def make(self, options: Mapping[str, Any] | msgspec.Struct | None = None, *, where: str = "") -> Any:

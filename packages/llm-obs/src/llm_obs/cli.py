@@ -28,6 +28,17 @@ COMMANDS: Final[dict[str, str]] = {
 """Command to where it is; plugins add theirs through `register_commands`."""
 
 
+EXTRAS: Final = {
+    "llm_obs_collector": "server",
+    "llm_obs_query": "server",
+    "llm_obs_lake": "server",
+    "llm_obs_openai": "demo",
+    "llm_obs_testing": "demo",
+    "openai": "demo",
+}
+"""Module that a command needs to the extra that brings it."""
+
+
 class _Lazy(click.Group):
     """Imports a command when it is asked for: `llm-obs --help` stays quick."""
 
@@ -65,4 +76,9 @@ def main() -> None:
         cli(standalone_mode=True)
     except LlmObsError as error:
         click.echo(f"error: {error}", err=True)
+        sys.exit(2)
+    except ModuleNotFoundError as error:
+        if (extra := EXTRAS.get((error.name or "").partition(".")[0])) is None:
+            raise
+        click.echo(f"error: expected {error.name}, got none; install llm-obs[{extra}]", err=True)
         sys.exit(2)

@@ -25,20 +25,38 @@ __all__ = [
     "Worker",
 ]
 
-Listen = Annotated[str, Meta(pattern=r"^(\[[0-9a-fA-F:]+\]|[^:\s]+):[0-9]{1,5}$")]
-Positive = Annotated[int, Meta(ge=1)]
-Seconds = Annotated[float, Meta(ge=0)]
-Duration = Annotated[float, Meta(gt=0)]
+MOST_SECONDS = 1e9
+"""About 31 years: what timers can count."""
+
+Listen = Annotated[
+    str,
+    Meta(
+        title="an address host:port, such as 127.0.0.1:4318",
+        pattern=r"^(\[[0-9a-fA-F:]+\]|[^:\s]+):"
+        r"([0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])$",
+    ),
+]
+Folder = Annotated[str, Meta(title="the name of a folder", pattern=r"^[^\x00]+$")]
+Name = Annotated[str, Meta(title="a name of 1 to 63 characters", min_length=1, max_length=63)]
+Count = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+Bytes = Annotated[int, Meta(ge=1, le=2**63 - 1)]
+Seconds = Annotated[float, Meta(ge=0, le=MOST_SECONDS)]
+Duration = Annotated[float, Meta(gt=0, le=MOST_SECONDS)]
 
 
 class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The process."""
 
-    data_dir: Annotated[str, Meta(description="Folder of the log and the embedded store; made when it is missing.")] = (
-        "llm-obs-data"
-    )
+    data_dir: Annotated[
+        Folder, Meta(description="Folder of the log and the embedded store; made when it is missing.")
+    ] = "llm-obs-data"
     writer: Annotated[
-        str, Meta(description="Name of this collector in log positions.", pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
+        str,
+        Meta(
+            title="a name of at most 63 small letters, digits and -",
+            description="Name of this collector in log positions.",
+            pattern=r"^[a-z0-9][a-z0-9-]{0,62}$",
+        ),
     ] = "local"
 
 
@@ -47,10 +65,10 @@ class HttpReceiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     enabled: Annotated[bool, Meta(description="Whether to listen.")] = True
     listen: Annotated[Listen, Meta(description="Address, host:port; port 0 takes a free one.")] = "127.0.0.1:4318"
-    header_timeout_s: Annotated[Seconds, Meta(description="Longest time for a request's headers, seconds.")] = 10.0
-    body_timeout_s: Annotated[Seconds, Meta(description="Longest time for a request's body, seconds.")] = 30.0
-    idle_timeout_s: Annotated[Seconds, Meta(description="An idle connection is closed after this, seconds.")] = 75.0
-    max_connections: Annotated[Positive, Meta(description="Connections at once; more are closed at once.")] = 10_000
+    header_timeout_s: Annotated[Duration, Meta(description="Longest time for a request's headers, seconds.")] = 10.0
+    body_timeout_s: Annotated[Duration, Meta(description="Longest time for a request's body, seconds.")] = 30.0
+    idle_timeout_s: Annotated[Duration, Meta(description="An idle connection is closed after this, seconds.")] = 75.0
+    max_connections: Annotated[Count, Meta(description="Connections at once; more are closed at once.")] = 10_000
 
 
 class GrpcReceiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -66,23 +84,30 @@ class Receiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     http: HttpReceiver = HttpReceiver()
     grpc: GrpcReceiver = GrpcReceiver()
     max_request_bytes: Annotated[
-        Positive, Meta(description="Largest request, bytes, on the wire and after decompression.")
+        Count, Meta(description="Largest request, bytes, on the wire and after decompression.")
     ] = 64 * 1024 * 1024
-    max_spans_per_request: Annotated[Positive, Meta(description="Most spans of a request.")] = 65_536
+    max_spans_per_request: Annotated[Count, Meta(description="Most spans of a request.")] = 65_536
     max_attributes_per_span: Annotated[
-        Positive, Meta(description="Most attributes of a span; the rest is dropped and counted on the span.")
+        Count, Meta(description="Most attributes of a span; the rest is dropped and counted on the span.")
     ] = 1_024
     max_in_flight_bytes: Annotated[
-        Positive, Meta(description="Bytes of requests under way; beyond it senders are asked to come back.")
+        Bytes, Meta(description="Bytes of requests under way; beyond it senders are asked to come back.")
     ] = 256 * 1024 * 1024
 
 
 class ApiKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One key."""
 
-    id: Annotated[str, Meta(description="Public name of the key, for logs.")]
-    sha256: Annotated[str, Meta(description="SHA-256 of the key, hexadecimal.", pattern=r"^[0-9a-f]{64}$")]
-    tenant: Annotated[str, Meta(description="Tenant of everything sent with it.")] = "default"
+    id: Annotated[Name, Meta(description="Public name of the key, for logs.")]
+    sha256: Annotated[
+        str,
+        Meta(
+            title="64 hexadecimal digits in small letters: `printf %s KEY | sha256sum`",
+            description="SHA-256 of the key, hexadecimal.",
+            pattern=r"^[0-9a-f]{64}$",
+        ),
+    ]
+    tenant: Annotated[Name, Meta(description="Tenant of everything sent with it.")] = "default"
     scopes: Annotated[
         tuple[Literal["ingest", "read", "content", "admin"], ...], Meta(description="What the key may do.")
     ] = ("ingest",)
@@ -99,13 +124,11 @@ class Auth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The durable log."""
 
-    segment_bytes: Annotated[Positive, Meta(description="Size at which a new segment is begun, bytes.")] = (
-        32 * 1024 * 1024
-    )
+    segment_bytes: Annotated[Bytes, Meta(description="Size at which a new segment is begun, bytes.")] = 32 * 1024 * 1024
     codec: Annotated[Literal["none", "zstd"], Meta(description="Compression of payloads.")] = "none"
-    max_bytes: Annotated[
-        Positive, Meta(description="Largest size of the log on disk, bytes; beyond it senders wait.")
-    ] = 16 * 1024 * 1024 * 1024
+    max_bytes: Annotated[Bytes, Meta(description="Largest size of the log on disk, bytes; beyond it senders wait.")] = (
+        16 * 1024 * 1024 * 1024
+    )
     dedup_window_s: Annotated[
         Seconds, Meta(description="An equal request within this time is acknowledged and not stored again, seconds.")
     ] = 600.0
@@ -147,9 +170,9 @@ class Worker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         30.0
     )
     retry_attempts: Annotated[
-        int, Meta(description="Tries before a write becomes dead letters; 0 never gives up.", ge=0)
+        int, Meta(description="Tries before a write becomes dead letters; 0 never gives up.", ge=0, le=2**31 - 1)
     ] = 0
-    breaker_failures: Annotated[Positive, Meta(description="Failures in a row that open the circuit breaker.")] = 5
+    breaker_failures: Annotated[Count, Meta(description="Failures in a row that open the circuit breaker.")] = 5
     breaker_reset_s: Annotated[
         Seconds, Meta(description="An open breaker lets one write through after this, seconds.")
     ] = 30.0
@@ -189,12 +212,12 @@ class Query(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         tuple[str, ...],
         Meta(description="Host names it answers to, next to loopback ones; when empty and a key is set, any."),
     ] = ()
-    max_rows: Annotated[Positive, Meta(description="Most rows that one request may ask for.")] = 1_000
-    max_groups: Annotated[Positive, Meta(description="Most groups and time buckets of one aggregate.")] = 10_000
-    max_request_bytes: Annotated[Positive, Meta(description="Largest request, bytes.")] = 256 * 1024
+    max_rows: Annotated[Count, Meta(description="Most rows that one request may ask for.")] = 1_000
+    max_groups: Annotated[Count, Meta(description="Most groups and time buckets of one aggregate.")] = 10_000
+    max_request_bytes: Annotated[Count, Meta(description="Largest request, bytes.")] = 256 * 1024
     timeout_s: Annotated[Duration, Meta(description="Longest time for the answer of one reader, seconds.")] = 30.0
     wrong_keys_per_minute: Annotated[
-        Positive, Meta(description="Wrong keys that an address may show in a minute before it is put off.")
+        Count, Meta(description="Wrong keys that an address may show in a minute before it is put off.")
     ] = 30
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from llm_obs_core.components import check_options
 from llm_obs_core.config import Normalize
 from llm_obs_core.interfaces.process import Normalizer, NormalizerRules
 from llm_obs_core.plugins import Plugins
@@ -20,6 +21,7 @@ def configured(installed: Plugins, section: Normalize) -> list[NormalizerRules]:
         PluginError: A normaliser is not installed.
         ConfigError: An option does not fit.
     """
+    check_options(section.options, section.normalizers, "normalize.normalizers")
     rules: list[NormalizerRules] = []
     for name in section.normalizers:
         registration = installed.get("normalizer", name, where="normalize.normalizers")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from llm_obs_core.components import check_options
 from llm_obs_core.config import Pricing
+from llm_obs_core.config.wrong import Wrong, find
 from llm_obs_core.errors import ConfigError
 from llm_obs_core.interfaces.process import Pricer
 from llm_obs_core.plugins import Plugins
@@ -25,16 +27,17 @@ def configured(installed: Plugins, section: Pricing) -> list[Pricer]:
         PluginError: A pricer is not installed.
         ConfigError: A rule or an option does not fit.
     """
+    check_options(section.options, section.pricers, "pricing.pricers")
     pricers: list[Pricer] = []
     if section.rules:
         try:
             rules = msgspec.convert(section.rules, tuple[PricingRule, ...], strict=False)
         except msgspec.ValidationError as error:
+            wrong = find(section.rules, tuple[PricingRule, ...], "pricing.rules") or Wrong(
+                "pricing.rules", "rules", str(error)
+            )
             raise ConfigError(
-                f"rules of: {', '.join(PricingRule.__struct_fields__)}",
-                got=str(error),
-                where="pricing.rules",
-                fix="correct the section [[pricing.rules]]",
+                wrong.expected, got=wrong.got, where=wrong.path, fix="correct the section [[pricing.rules]]"
             ) from None
         pricers.append(RulePricer(rules))
     for name in section.pricers:

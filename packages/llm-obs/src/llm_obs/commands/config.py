@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,6 @@ import msgspec
 from llm_obs_core import config as settings
 from llm_obs_core import normalizer, plugins, pricing
 from llm_obs_core.components import check_folder, configured
-from llm_obs_core.listen import must_be_loopback
 
 from llm_obs.commands.output import console, show
 from llm_obs.options import json_option
@@ -94,10 +94,7 @@ def check(path: str | None, as_json: bool) -> None:
     ):
         if (folder := getattr(item.options, "folder", None)) is not None:
             check_folder(folder, f"{item.where}.options")
-    if not loaded.auth.keys:
-        must_be_loopback("receiver.http.listen", loaded.receiver.http.listen)
-        must_be_loopback("receiver.grpc.listen", loaded.receiver.grpc.listen)
-        must_be_loopback("query.listen", loaded.query.listen)
+    _make(loaded, installed)
     if as_json:
         show([msgspec.to_builtins(loaded)], as_json=True, empty="")
         return
@@ -105,3 +102,16 @@ def check(path: str | None, as_json: bool) -> None:
         click.echo("no llm-obs.toml here; the defaults can be used")
     else:
         click.echo(f"{path or 'llm-obs.toml'} can be used")
+
+
+def _make(loaded: settings.Config, installed: plugins.Plugins) -> None:
+    """Makes what `llm-obs up` starts, as far as it is installed; opens nothing."""
+    with suppress(ModuleNotFoundError):
+        from llm_obs_collector.server import Collector
+
+        Collector(loaded, installed)
+    with suppress(ModuleNotFoundError):
+        from llm_obs_query.server import QueryServer
+
+        if loaded.query.enabled:
+            QueryServer(loaded, installed)
