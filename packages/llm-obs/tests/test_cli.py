@@ -127,6 +127,16 @@ def test_parts_are_within_their_total_and_a_tier_needs_a_price(tmp_path: Path) -
     assert "gpt-4o scale" in run("price", "openai", "gpt-4o", "--tier", "scale", cwd=tmp_path).stderr
 
 
+@pytest.mark.parametrize(("module", "command"), [("uvloop", "up"), ("llm_obs_query", "traces"), ("uvloop", "demo")])
+def test_a_part_that_is_not_installed_is_said(tmp_path: Path, module: str, command: str) -> None:
+    code = f"import sys; sys.modules[{module!r}] = None; from llm_obs.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, command], capture_output=True, text=True, cwd=tmp_path, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"error: expected {module}, got none; install llm-obs[server]")
+
+
 def test_an_unknown_model_names_the_repair(tmp_path: Path) -> None:
     done = run("price", "openai", "gpt-99", cwd=tmp_path)
     assert done.returncode == 2

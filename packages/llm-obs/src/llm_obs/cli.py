@@ -35,6 +35,8 @@ EXTRAS: Final = {
     "llm_obs_openai": "demo",
     "llm_obs_testing": "demo",
     "openai": "demo",
+    "structlog": "server",
+    "uvloop": "server",
 }
 """Module that a command needs to the extra that brings it."""
 

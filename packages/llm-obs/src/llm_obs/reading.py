@@ -11,7 +11,6 @@ import click
 from llm_obs_core import plugins
 from llm_obs_core.components import configured
 from llm_obs_core.config import Config
-from llm_obs_core.errors import LlmObsError
 from llm_obs_core.interfaces import Scope
 
 from llm_obs.options import config_option, data_option, loaded
@@ -85,13 +84,11 @@ def read(
 
 @asynccontextmanager
 async def _opened(config: Config, scope: Scope) -> AsyncIterator[Asking]:
+    from llm_obs_query.stores import Stores
+
     from llm_obs.serving import configure_logs
 
     configure_logs()
-    try:
-        from llm_obs_query.stores import Stores
-    except ImportError as error:
-        raise LlmObsError("the query API", got=str(error), fix="install llm-obs[server]") from None
     sections = configured(plugins.load(), "reader", config.readers, config.server)
     stores = Stores({section.name: section.make() for section in sections}, config.query.timeout_s)
     await stores.start()
