@@ -63,19 +63,20 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     command = [*COMMAND, "collect", "--json", "--data-dir", str(folder / "data")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=folder, env={**os.environ, **FREE}) as child:
         assert child.stdout is not None
-        yield json.loads(child.stdout.readline())["http"]
+        yield "http://" + json.loads(child.stdout.readline())["http"]
         child.send_signal(signal.SIGINT)
         child.wait(30)
 
 
 @pytest.mark.parametrize(("page", "text"), blocks("python"), ids=label)
 def test_python_runs(page: Path, text: str, endpoint: str, tmp_path: Path) -> None:
-    text = text.replace("127.0.0.1:4318", endpoint)
+    text = text.replace("http://127.0.0.1:4318", endpoint)
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", text],
         capture_output=True,
         text=True,
         cwd=tmp_path,
+        env={**os.environ, "LLM_OBS_ENDPOINT": endpoint},  # a page without an address means the usual port
         timeout=120,
         check=False,
     )

@@ -42,7 +42,7 @@ def test_llm_obs_finds_it(installed: tuple[Path, dict[str, str]], tmp_path: Path
 def test_it_proves_itself_by_the_contract(installed: tuple[Path, dict[str, str]]) -> None:
     copy, environ = installed
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:asyncio", "tests"],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"],
         env=environ,
         cwd=copy,
         capture_output=True,
