@@ -1,5 +1,7 @@
 """CRC32C: the published vectors, both implementations alike, chaining."""
 
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,5 +30,9 @@ def test_sums_chain_and_agree(first: bytes, second: bytes) -> None:
 
 
 def test_large_buffers() -> None:
-    data = bytes(range(256)) * 1024
-    assert crc32c(memoryview(data)) == crc32c_portable(data)
+    data = random.Random(1).randbytes(300_000)
+    for size in (255, 256, 767, 768, 769, 1536, 6143, 6144, 6145, 6912, 12_288, 20_000, 32_768, 299_999):
+        for start in (0, 1, 7):
+            part = memoryview(data)[start : start + size]
+            assert crc32c(part) == crc32c_portable(part), (start, size)
+            assert crc32c(part, 12345) == crc32c_portable(part, 12345)

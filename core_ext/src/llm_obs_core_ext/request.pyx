@@ -131,7 +131,8 @@ cdef bint is_edited(const Job* job, const Attr* attr, size_t count, const Source
     return False
 
 
-cdef void push_attrs(Job* job, size_t row, const Source* source) noexcept nogil:
+cdef void push_attrs(Job* job, size_t row, const Source* source, bint hit) noexcept nogil:
+    # `hit`: whether anything is written over within the span.
     cdef Writer* w = &job.w
     cdef const SpanRow* span = &job.rows[row]
     cdef const Attr* attr
@@ -164,7 +165,7 @@ cdef void push_attrs(Job* job, size_t row, const Source* source) noexcept nogil:
             continue
         if job.left_out != NULL and job.left_out[attr.key_id]:
             continue
-        if attr.flags & CANONICAL and not has_hit(source, attr.entry_at, attr.entry_end):
+        if attr.flags & CANONICAL and not (hit and has_hit(source, attr.entry_at, attr.entry_end)):
             if attr.entry_end != run_at:
                 push(w, source.base + run_at, run_end - run_at)
                 run_end = attr.entry_end
@@ -207,13 +208,13 @@ cdef void push_span(Job* job, size_t row) noexcept nogil:
         first_at = job.attrs[span.attrs].entry_at
         last_end = job.attrs[span.attrs + span.attrs_count - 1].entry_end
         push(w, source.base + last_end, end - last_end)
-        push_attrs(job, row, source)
+        push_attrs(job, row, source, False)
         push(w, source.base + span.at, first_at - span.at)
     else:
         first = gather(w, M_SPAN, span.at, end, skip)
         while number and not w.failed:
             if number == 9:
-                push_attrs(job, row, source)
+                push_attrs(job, row, source, hit)
             elif number == 10:
                 if span.dropped_attributes:
                     push_varint(w, span.dropped_attributes)

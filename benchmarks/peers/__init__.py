@@ -1,0 +1,1 @@
+"""Other collectors under the same load."""
