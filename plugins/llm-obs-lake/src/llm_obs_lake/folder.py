@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from llm_obs_core.owned import OwnedFolder
 
-from llm_obs_lake.schema import ROW_GROUP_ROWS, SCHEMAS, STATISTICS, Kind
+from llm_obs_lake.schema import DELTAS, ROW_GROUP_ROWS, SCHEMAS, STATISTICS, Kind
 
 __all__ = ["Folder", "ParquetFile"]
 
@@ -105,6 +105,7 @@ class ParquetFile:
                 compression="zstd",
                 compression_level=level,
                 use_dictionary=[name for name in texts if name not in heavy] + lists,
+                column_encoding=dict.fromkeys(DELTAS[kind], "DELTA_BINARY_PACKED") or None,
                 write_statistics=STATISTICS[kind],
                 store_schema=False,
             )
