@@ -42,6 +42,16 @@ def test_every_distribution_is_a_source_of_the_workspace() -> None:
         assert (folder / "src" / folder.name.replace("-", "_") / "py.typed").exists()
 
 
+def test_every_distribution_carries_its_licence_and_says_for_whom_it_is() -> None:
+    licence = (ROOT / "LICENSE").read_bytes()
+    said = {name for name in project(FOLDERS[1])["project"]["classifiers"] if name != "Programming Language :: Cython"}
+    for folder in FOLDERS:
+        data = project(folder)["project"]
+        assert (folder / "LICENSE").read_bytes() == licence, folder.name
+        assert data["license"] == ("Apache-2.0 AND MIT" if (folder / "NOTICE").exists() else "Apache-2.0"), folder.name
+        assert said <= set(data["classifiers"]), folder.name
+
+
 def test_every_readme_has_the_shape_of_the_house() -> None:
     for folder in FOLDERS:
         heads = re.findall(r"^## (.+)$", (folder / "README.md").read_text(), re.MULTILINE)
