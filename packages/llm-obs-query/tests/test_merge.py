@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -103,6 +104,18 @@ def test_a_trace_in_parts_is_the_whole_trace(seed: int, parts: int, twice: float
     assert joined.summary == whole.summary
     assert joined.spans == whole.spans
 
+    async def parts_of(stores: Stores) -> Any:
+        id = number.to_bytes(16, "big")
+        outline = await stores.outline(SCOPE, id, ["name", "kind"], failed=[])
+        some = await stores.spans(SCOPE, id, [stored.span.span_id for stored in whole.spans[1:]], failed=[])
+        assert outline is not None
+        assert some is not None
+        return outline.summary, outline.columns["name"], outline.columns["kind"], some.spans
+
+    columns = [stored.columns for stored in whole.spans]
+    expected = (whole.summary, [row["name"] for row in columns], [row["kind"] for row in columns], whole.spans[1:])
+    assert asyncio.run(parts_of(stores)) == expected
+
 
 async def test_values_over_parts_are_those_of_the_whole() -> None:
     async def ask(stores: Stores) -> Any:
@@ -196,10 +209,17 @@ async def test_bodies_are_taken_out_whatever_a_reader_gives() -> None:
         async def trace(self, scope: Scope, trace_id: bytes) -> Any:
             return await super().trace(SCOPE, trace_id)
 
+        async def spans(self, scope: Scope, trace_id: bytes, ids: Sequence[bytes]) -> Any:
+            return await super().spans(SCOPE, trace_id, ids)
+
     stores = Stores({"generous": Generous(WHOLE)}, 1.0)
     for content in (True, False):
         found = await stores.trace(Scope(("default",), content=content), (3).to_bytes(16, "big"), failed=[])
         assert found is not None
+        ids = [stored.span.span_id for stored in found.spans]
+        some = await stores.spans(Scope(("default",), content=content), (3).to_bytes(16, "big"), ids, failed=[])
+        assert some is not None
+        assert some.spans == found.spans
         items = [item for stored in found.spans for item in stored.content]
         assert items
         assert all((item.body is not None) == content for item in items)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import msgspec
 import pytest
@@ -20,7 +21,7 @@ from graphql import (
 )
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from llm_obs_core.interfaces import Scope, StoredTrace, TracePage
+from llm_obs_core.interfaces import Scope, StoredSpans, StoredTrace, TraceOutline, TracePage
 from llm_obs_query import plain
 from llm_obs_query.plain import PlainExecutor
 from llm_obs_query.schema import build
@@ -95,6 +96,21 @@ class Spoiling(MemoryReader):
         spoiled = msgspec.structs.replace(first, columns={**first.columns, **self.spoil})
         return msgspec.structs.replace(found, spans=(*others, spoiled))
 
+    async def spans(self, scope: Any, trace_id: bytes, ids: Sequence[bytes]) -> StoredSpans | None:
+        found = await super().spans(scope, trace_id, ids)
+        assert found is not None
+        spoiled = [
+            msgspec.structs.replace(stored, columns={**stored.columns, **self.spoil}) for stored in found.spans[-1:]
+        ]
+        return msgspec.structs.replace(found, spans=(*found.spans[:-1], *spoiled))
+
+    async def outline(self, scope: Any, trace_id: bytes, columns: Sequence[str]) -> TraceOutline | None:
+        found = await super().outline(scope, trace_id, columns)
+        assert found is not None
+        for name in self.spoil.keys() & found.columns.keys():
+            found.columns[name][-1] = self.spoil[name]
+        return found
+
 
 SPOILS: list[dict[str, Any]] = [
     {},
@@ -142,10 +158,80 @@ def formatted(result: ExecutionResult) -> list[str]:
 
 def test_large_answers_are_completed_apart_and_the_same(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plain, "ROWS_ON_THE_LOOP", 1)
-    query = f'{{ trace(id: "{TRACE_ID}") {{ spans {{ id name attributes usage {{ inputTokens }} }} }} }}'
-    for spoil in SPOILS:
-        ours, theirs = (outcome(query, Spoiling(store, spoil), kind) for kind in (PlainExecutor, Executor))
-        assert (ours.data, formatted(ours)) == (theirs.data, formatted(theirs))
+    for fields in ("attributes", "kind", "startNs"):
+        query = f'{{ trace(id: "{TRACE_ID}") {{ spans {{ id name {fields} usage {{ inputTokens }} }} }} }}'
+        for spoil in SPOILS:
+            ours, theirs = (outcome(query, Spoiling(store, spoil), kind) for kind in (PlainExecutor, Executor))
+            assert (ours.data, formatted(ours)) == (theirs.data, formatted(theirs))
+
+
+class Noting(MemoryReader):
+    """Notes what it is asked."""
+
+    asked: ClassVar[list[str]] = []
+
+    async def trace(self, scope: Any, trace_id: bytes) -> StoredTrace | None:
+        self.asked.append("trace")
+        return await super().trace(scope, trace_id)
+
+    async def spans(self, scope: Any, trace_id: bytes, ids: Sequence[bytes]) -> StoredSpans | None:
+        self.asked.append(f"spans {[id.hex()[-2:] for id in ids]}")
+        return await super().spans(scope, trace_id, ids)
+
+    async def outline(self, scope: Any, trace_id: bytes, columns: Sequence[str]) -> TraceOutline | None:
+        self.asked.append(f"outline {sorted(columns)}")
+        return await super().outline(scope, trace_id, columns)
+
+
+@pytest.mark.parametrize(
+    ("selection", "asked"),
+    [
+        ("summary { name }", ["outline []"]),
+        ("coverage { basis }", ["outline []"]),
+        ("spans { parentId }", ["outline ['parent_span_id', 'span_id']"]),
+        ("spans { status }", ["outline ['span_id', 'status_code']"]),
+        ("spans { __typename }", ["outline ['span_id']"]),
+        ("spans { usage { role } }", ["outline ['input_tokens', 'output_tokens', 'span_id', 'usage_role']"]),
+        (
+            "spans { usage { cacheWrite5m } }",
+            ["outline ['cache_write_5m', 'input_tokens', 'output_tokens', 'span_id']"],
+        ),
+        ("spans(ids: $ids) { name }", ["outline ['name', 'span_id']"]),
+        ("spans(ids: $ids) { name events { name } }", ["spans ['31', '32']"]),
+        ('spans(ids: "0000000000000031") { links { traceId } }', ["spans ['31']"]),
+        ('spans(ids: ["x", "0000000000000031"]) { content { body } }', ["spans ['31']"]),
+        ("spans(ids: []) { resource }", ["outline []"]),
+        ("summary { name } spans(ids: $ids) { attributes }", ["outline []", "spans ['31', '32']"]),
+        ("spans { name } all: spans(ids: $ids) { attributes }", ["outline ['name', 'span_id']", "spans ['31', '32']"]),
+        ("... on Trace { spans { ... on Span { name attributes } } }", ["trace"]),
+        ("spans(ids: null) { content { body } } a: spans(ids: $ids) { name }", ["trace"]),
+        ("spans(ids: $missing) { attributes }", ["trace"]),
+    ],
+)
+def test_stores_are_asked_for_no_more_than_is_selected(store: MemoryStore, selection: str, asked: list[str]) -> None:
+    Noting.asked.clear()
+    query = f'query ($ids: [ID!], $missing: [ID!]) {{ trace(id: "{TRACE_ID}") {{ {selection} }} }}'
+    ours = outcome(query, Noting(store), PlainExecutor)
+    assert ours.errors is None
+    assert Noting.asked == asked
+    assert ours.data == outcome(query, MemoryReader(store), Executor).data
+
+
+def test_parts_of_a_trace_agree(store: MemoryStore) -> None:
+    """Spans that are asked for in several ways in one question, and spans that are not there."""
+    query = f"""query ($ids: [ID!]) {{ trace(id: "{TRACE_ID}") {{
+        all: spans {{ id name }}
+        some: spans(ids: $ids) {{ id attributes name }}
+        slim: spans(ids: ["0000000000000033", "0000000000000031"]) {{ id name }}
+        none: spans(ids: ["ffffffffffffffff"]) {{ id events {{ name }} }} }} }}"""
+    data = outcome(query, MemoryReader(store), PlainExecutor).data
+    assert data is not None
+    names = {row["id"]: row["name"] for row in data["trace"]["all"]}
+    assert len(names) > 2
+    assert [row["id"][-2:] for row in data["trace"]["some"]] == ["31", "32"]
+    assert all(names[row["id"]] == row["name"] for row in data["trace"]["some"] + data["trace"]["slim"])
+    assert {row["id"][-2:] for row in data["trace"]["slim"]} == {id[-2:] for id in names} & {"31", "33"}
+    assert data["trace"]["none"] == []
 
 
 def test_rows_do_not_reach_graphql_core(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:

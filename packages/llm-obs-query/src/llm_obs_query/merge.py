@@ -17,15 +17,17 @@ from llm_obs_core.interfaces import (
     Coverage,
     Cursor,
     StoredSpan,
+    StoredSpans,
     StoredTrace,
+    TraceOutline,
     TracePage,
     TraceSummary,
     ValueCount,
 )
 
-from llm_obs_query.summary import summary
+from llm_obs_query.summary import SUMMARY_COLUMNS, summary
 
-__all__ = ["aggregates", "coverage", "pages", "traces", "values"]
+__all__ = ["aggregates", "coverage", "outline_columns", "outlines", "pages", "spans", "traces", "values"]
 
 
 def coverage(parts: Sequence[Coverage]) -> Coverage:
@@ -64,15 +66,50 @@ def traces(parts: Sequence[StoredTrace]) -> StoredTrace:
     """One trace out of its parts; a span that two stores hold is taken from the first."""
     if len(parts) == 1:
         return parts[0]
-    spans: dict[bytes, StoredSpan] = {}
-    for part in parts:
-        for stored in part.spans:
-            spans.setdefault(stored.span.span_id, stored)
-    ordered = tuple(sorted(spans.values(), key=lambda stored: (stored.span.start_ns, stored.span.span_id)))
+    ordered = _joined(part.spans for part in parts)
     whole = next((part.summary for part in parts if len(part.spans) == len(ordered)), None)
     if whole is None:
         whole = summary(parts[0].summary.tenant, [stored.columns for stored in ordered])
     return StoredTrace(whole, ordered, coverage([part.coverage for part in parts]))
+
+
+def outline_columns(columns: Sequence[str]) -> list[str]:
+    """The columns to ask for so that `outlines` can join what comes."""
+    return list(dict.fromkeys([*columns, "span_id", *SUMMARY_COLUMNS]))
+
+
+def outlines(parts: Sequence[TraceOutline]) -> TraceOutline:
+    """One outline out of those of a trace's parts; of several, each must have `outline_columns`."""
+    if len(parts) == 1:
+        return parts[0]
+    names = list(parts[0].columns)
+    rows: dict[bytes, dict[str, Any]] = {}
+    for part in parts:
+        for values in zip(*(part.columns[name] for name in names), strict=True):
+            row = dict(zip(names, values, strict=True))
+            rows.setdefault(row["span_id"], row)
+    ordered = sorted(rows.values(), key=lambda row: (row["start_ns"], row["span_id"]))
+    whole = next((part.summary for part in parts if part.summary.span_count == len(ordered)), None)
+    if whole is None:
+        whole = summary(parts[0].summary.tenant, ordered)
+    joined = {name: [row[name] for row in ordered] for name in names}
+    return TraceOutline(whole, joined, coverage([part.coverage for part in parts]))
+
+
+def spans(parts: Sequence[StoredSpans]) -> StoredSpans:
+    """Spans of one trace; one that two stores hold is taken from the first."""
+    if len(parts) == 1:
+        return parts[0]
+    found = _joined(part.spans for part in parts)
+    return StoredSpans(parts[0].tenant, found, coverage([part.coverage for part in parts]))
+
+
+def _joined(parts: Iterable[Iterable[StoredSpan]]) -> tuple[StoredSpan, ...]:
+    spans: dict[bytes, StoredSpan] = {}
+    for part in parts:
+        for stored in part:
+            spans.setdefault(stored.span.span_id, stored)
+    return tuple(sorted(spans.values(), key=lambda stored: (stored.span.start_ns, stored.span.span_id)))
 
 
 def aggregates(parts: Sequence[AggregateResult]) -> AggregateResult:

@@ -130,7 +130,7 @@ class PlainExecutor(Executor[None]):
 
 def _rows(result: Any) -> int:
     """Rows of an answer: spans of a trace, groups of an aggregate."""
-    return len(getattr(result, "spans", None) or getattr(result, "rows", None) or ())
+    return len(getattr(result, "rows", None) or getattr(result, "whole", None) or ())
 
 
 def _as_it_is(value: Any) -> Any:

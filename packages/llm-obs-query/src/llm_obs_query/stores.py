@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sized
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Sized
 from typing import TypeVar
 
 import msgspec
@@ -17,8 +17,11 @@ from llm_obs_core.interfaces import (
     Cursor,
     Reader,
     Scope,
+    StoredSpan,
+    StoredSpans,
     StoredTrace,
     TraceFilter,
+    TraceOutline,
     TracePage,
     ValueCount,
 )
@@ -96,10 +99,40 @@ class Stores:
             if trace is None:
                 return None
             _must_be_of(scope, (trace.summary.tenant,))
-            return trace if scope.content else _without_bodies(trace)
+            return trace if scope.content else msgspec.structs.replace(trace, spans=_without_bodies(trace.spans))
 
         parts = [part for part in await self._ask("trace", ask, failed) if part is not None]
         return merge.traces(parts) if parts else None
+
+    async def outline(
+        self, scope: Scope, trace_id: bytes, columns: Sequence[str], *, failed: Failures
+    ) -> TraceOutline | None:
+        """See `Reader.outline`; there may be more columns than were asked for."""
+        joined = columns if len(self._readers) == 1 else merge.outline_columns(columns)
+
+        async def ask(reader: Reader) -> TraceOutline | None:
+            outline = await reader.outline(scope, trace_id, joined)
+            if outline is not None:
+                _must_be_of(scope, (outline.summary.tenant,))
+            return outline
+
+        parts = [part for part in await self._ask("outline", ask, failed) if part is not None]
+        return merge.outlines(parts) if parts else None
+
+    async def spans(
+        self, scope: Scope, trace_id: bytes, ids: Sequence[bytes], *, failed: Failures
+    ) -> StoredSpans | None:
+        """See `Reader.spans`."""
+
+        async def ask(reader: Reader) -> StoredSpans | None:
+            found = await reader.spans(scope, trace_id, ids)
+            if found is None:
+                return None
+            _must_be_of(scope, (found.tenant,))
+            return found if scope.content else msgspec.structs.replace(found, spans=_without_bodies(found.spans))
+
+        parts = [part for part in await self._ask("spans", ask, failed) if part is not None]
+        return merge.spans(parts) if parts else None
 
     async def aggregate(self, scope: Scope, query: AggregateQuery, *, failed: Failures) -> AggregateResult:
         """See `Reader.aggregate`."""
@@ -153,8 +186,10 @@ def _rows(answer: object) -> int:
     """Traces of a page, spans of a trace, groups of an aggregate, values."""
     if isinstance(answer, TracePage):
         return len(answer.traces)
-    if isinstance(answer, StoredTrace):
+    if isinstance(answer, StoredTrace | StoredSpans):
         return len(answer.spans)
+    if isinstance(answer, TraceOutline):
+        return answer.summary.span_count
     if isinstance(answer, AggregateResult):
         return len(answer.rows)
     return len(answer) if isinstance(answer, Sized) else 0
@@ -166,14 +201,13 @@ def _must_be_of(scope: Scope, tenants: Iterable[str]) -> None:
         raise RuntimeError(f"a reader gave data of {len(foreign)} tenants beyond its scope")
 
 
-def _without_bodies(trace: StoredTrace) -> StoredTrace:
-    """The trace without bodies of content, whatever its reader gave."""
-    spans = [
+def _without_bodies(spans: Iterable[StoredSpan]) -> tuple[StoredSpan, ...]:
+    """The spans without bodies of content, whatever their reader gave."""
+    return tuple(
         stored
         if all(item.body is None for item in stored.content)
         else msgspec.structs.replace(
             stored, content=tuple(msgspec.structs.replace(item, body=None) for item in stored.content)
         )
-        for stored in trace.spans
-    ]
-    return msgspec.structs.replace(trace, spans=tuple(spans))
+        for stored in spans
+    )

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from llm_obs_core import semconv
 from llm_obs_core.interfaces import TraceSummary
 from llm_obs_core.model import StatusCode
 
-__all__ = ["summary"]
+__all__ = ["SUMMARY_COLUMNS", "summary"]
 
 Row = Mapping[str, Any]
+SUMMARY_COLUMNS: Final = (
+    "trace_id", "parent_span_id", "name", "start_ns", "duration_ns", "status_code", "service", "operation", "provider",
+    "request_model", "response_model", "user_id", "session_id", "application", "input_tokens", "output_tokens",
+    "usage_role", "cost_nano_usd", "ttft_ns", "error_type",
+)  # fmt: skip
+"""The columns that `summary` reads."""
 
 
 def summary(tenant: str, rows: Sequence[Row]) -> TraceSummary:
@@ -19,7 +25,7 @@ def summary(tenant: str, rows: Sequence[Row]) -> TraceSummary:
 
     Args:
         tenant: Its tenant.
-        rows: The columns of its spans, at least one.
+        rows: At least `SUMMARY_COLUMNS` of its spans, at least one.
     """
     ordered = sorted(rows, key=lambda row: row["start_ns"])
     start_ns = ordered[0]["start_ns"]

@@ -17,13 +17,15 @@ from llm_obs_core.interfaces import (
     SinkLimits,
     SinkPart,
     StoredSpan,
+    StoredSpans,
     StoredTrace,
     TraceFilter,
+    TraceOutline,
     TracePage,
     TraceSummary,
     ValueCount,
 )
-from llm_obs_core.model import CONTENT_SLOTS, MEASURE_KEYS, Position, Span
+from llm_obs_core.model import CONTENT_SLOTS, MEASURE_KEYS, SPAN_COLUMNS, Position, Span
 
 from llm_obs_testing.arrow import decode
 from llm_obs_testing.measures import MINUTE_NS, aggregate, key_value, measure_rows
@@ -33,11 +35,21 @@ from llm_obs_testing.traces import matches, summarize
 
 __all__ = ["MemoryReader", "MemorySink", "MemoryStore"]
 
+_COLUMNS = [column.name for column in SPAN_COLUMNS]
+
 
 class _Stored(msgspec.Struct):
     span: Span
     row: Row
     content: list[ContentItem]
+
+
+class _Trace(msgspec.Struct):
+    tenant: str
+    items: list[_Stored]
+
+    def summary(self) -> TraceSummary:
+        return summarize(self.tenant, [item.row for item in self.items])
 
 
 class MemoryStore:
@@ -149,12 +161,36 @@ class MemoryReader:
 
     async def trace(self, scope: Scope, trace_id: bytes) -> StoredTrace | None:
         """One whole trace, of the scope's first tenant that has it."""
+        found = self._found(scope, trace_id)
+        if found is None:
+            return None
+        spans = tuple(_stored(item, scope) for item in found.items)
+        return StoredTrace(found.summary(), spans, self._coverage())
+
+    async def outline(self, scope: Scope, trace_id: bytes, columns: Sequence[str]) -> TraceOutline | None:
+        """Its columns."""
+        for name in columns:
+            _check_column(name)
+        found = self._found(scope, trace_id)
+        if found is None:
+            return None
+        taken = {name: [item.row[name] for item in found.items] for name in columns}
+        return TraceOutline(found.summary(), taken, self._coverage())
+
+    async def spans(self, scope: Scope, trace_id: bytes, ids: Sequence[bytes]) -> StoredSpans | None:
+        """Some of its spans."""
+        found = self._found(scope, trace_id)
+        if found is None:
+            return None
+        spans = tuple(_stored(item, scope) for item in found.items if item.span.span_id in ids)
+        return StoredSpans(found.tenant, spans, self._coverage())
+
+    def _found(self, scope: Scope, trace_id: bytes) -> _Trace | None:
         for tenant in scope.tenants:
             spans = self.store.traces.get((tenant, trace_id))
             if spans is not None:
                 ordered = sorted(spans.values(), key=lambda item: (item.span.start_ns, item.span.span_id))
-                summary = summarize(tenant, [item.row for item in ordered])
-                return StoredTrace(summary, tuple(_stored(item, scope) for item in ordered), self._coverage())
+                return _Trace(tenant, ordered)
         return None
 
     async def aggregate(self, scope: Scope, query: AggregateQuery) -> AggregateResult:
@@ -192,6 +228,11 @@ def _check_key(name: str) -> None:
     known = ["model", *(column.name for column in MEASURE_KEYS)]
     if name not in known:
         raise LlmObsError(f"a key out of: {', '.join(known)}", got=repr(name), fix="correct the name")
+
+
+def _check_column(name: str) -> None:
+    if name not in _COLUMNS:
+        raise LlmObsError(f"a column out of: {', '.join(_COLUMNS)}", got=repr(name), fix="correct the name")
 
 
 def _place(summary: TraceSummary) -> Cursor:

@@ -14,7 +14,7 @@ from llm_obs_core.semconv import MODEL_CALLS
 from llm_obs_lake.arrow import id_numbers, numbers
 from llm_obs_lake.schema import SCHEMAS
 
-__all__ = ["fold", "fold_spans", "group_starts"]
+__all__ = ["FOLDED_COLUMNS", "fold", "fold_spans", "group_starts"]
 
 _SCHEMA: Final = SCHEMAS["summaries"]
 _LAST: Final = 2**63 - 1
@@ -24,6 +24,12 @@ _FOUND: Final = (
     ("session_start_ns", "session_id"),
     ("application_start_ns", "application"),
 )
+FOLDED_COLUMNS: Final = (
+    "trace_id", "parent_span_id", "name", "start_ns", "duration_ns", "status_code", "service", "operation", "provider",
+    "request_model", "response_model", "user_id", "session_id", "application", "input_tokens", "output_tokens",
+    "usage_role", "cost_nano_usd", "ttft_ns", "error_type",
+)  # fmt: skip
+"""The columns of spans that `fold_spans` reads."""
 Ints = npt.NDArray[np.int64]
 
 
@@ -143,7 +149,7 @@ def fold_spans(spans: pa.Table) -> pa.Table:
     """The summaries of spans.
 
     Args:
-        spans: Rows of the spans' schema, sorted by trace id.
+        spans: Rows with at least `FOLDED_COLUMNS`, sorted by trace id.
     """
     if not len(spans):
         return _SCHEMA.empty_table()

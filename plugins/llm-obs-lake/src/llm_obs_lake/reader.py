@@ -15,8 +15,10 @@ from llm_obs_core.interfaces import (
     AggregateResult,
     Cursor,
     Scope,
+    StoredSpans,
     StoredTrace,
     TraceFilter,
+    TraceOutline,
     TracePage,
     ValueCount,
 )
@@ -29,7 +31,7 @@ from llm_obs_lake.find import find_traces
 from llm_obs_lake.folder import Folder
 from llm_obs_lake.lease import Lease
 from llm_obs_lake.schema import Kind
-from llm_obs_lake.trace import read_trace
+from llm_obs_lake.trace import read_outline, read_spans, read_trace
 from llm_obs_lake.view import View
 
 __all__ = ["LakeReader", "make"]
@@ -80,6 +82,14 @@ class LakeReader:
     async def trace(self, scope: Scope, trace_id: bytes) -> StoredTrace | None:
         """One whole trace."""
         return await self._ask(lambda engine, view: read_trace(engine, view, scope, trace_id))
+
+    async def outline(self, scope: Scope, trace_id: bytes, columns: Sequence[str]) -> TraceOutline | None:
+        """Columns of one trace."""
+        return await self._ask(lambda engine, view: read_outline(engine, view, scope, trace_id, columns))
+
+    async def spans(self, scope: Scope, trace_id: bytes, ids: Sequence[bytes]) -> StoredSpans | None:
+        """Some spans of one trace."""
+        return await self._ask(lambda engine, view: read_spans(engine, view, scope, trace_id, ids))
 
     async def aggregate(self, scope: Scope, query: AggregateQuery) -> AggregateResult:
         """Exact sums from measures."""

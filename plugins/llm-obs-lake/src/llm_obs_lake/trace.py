@@ -1,32 +1,43 @@
-"""One whole trace: its spans out of the files that may hold it, rebuilt from their stored bytes."""
+"""One trace: whole, its columns, or some of its spans, out of the files that may hold it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple, TypeVar
 
 import pyarrow as pa
-from llm_obs_core.interfaces import ContentItem, Scope, StoredSpan, StoredTrace
-from llm_obs_core.model import CONTENT_SLOTS, SPAN_COLUMNS
+import pyarrow.compute as pc
+from llm_obs_core.errors import LlmObsError
+from llm_obs_core.interfaces import Scope, StoredSpan, StoredSpans, StoredTrace, TraceOutline, TraceSummary
+from llm_obs_core.model import SPAN_COLUMNS
 from llm_obs_core_ext.assemble import assemble
 from llm_obs_core_ext.scan import scan
 
 from llm_obs_lake.catalog import Segment
+from llm_obs_lake.content import read_content
 from llm_obs_lake.engine import Engine, Parameters
 from llm_obs_lake.filter import may_hold, trace_hash
-from llm_obs_lake.fold import fold_spans
-from llm_obs_lake.gather import rows_at
+from llm_obs_lake.fold import FOLDED_COLUMNS, fold_spans
 from llm_obs_lake.schema import SCHEMAS
 from llm_obs_lake.summary import summaries_of
 from llm_obs_lake.view import View
 
-__all__ = ["read_trace"]
+__all__ = ["read_outline", "read_spans", "read_trace"]
 
-_COLUMNS = [column.name for column in SPAN_COLUMNS]
+_SCHEMA: Final = SCHEMAS["spans"]
+_COLUMNS: Final = [column.name for column in SPAN_COLUMNS]
+T = TypeVar("T")
+
+
+class _Files(NamedTuple):
+    """The files of one tenant that may hold the trace."""
+
+    tenant: str
+    by_path: dict[str, Segment]
 
 
 class _Found(NamedTuple):
-    """The spans of a trace, and the file that each is from."""
+    """Spans of a trace, and the file that each is from."""
 
     table: pa.Table
     segments: list[Segment]
@@ -34,6 +45,53 @@ class _Found(NamedTuple):
 
 def read_trace(engine: Engine, view: View, scope: Scope, trace_id: bytes) -> StoredTrace | None:
     """The trace of the first tenant of the scope that has it."""
+
+    def read(files: _Files) -> StoredTrace | None:
+        found = _rows(engine, files, trace_id, _SCHEMA.names)
+        if found is None:
+            return None
+        stored = _stored(engine, view, scope, files, found)
+        return StoredTrace(_summary(files, found.table), stored, view.coverage())
+
+    return _first(view, scope, trace_id, read)
+
+
+def read_outline(
+    engine: Engine, view: View, scope: Scope, trace_id: bytes, columns: Sequence[str]
+) -> TraceOutline | None:
+    """Columns of the trace of the first tenant of the scope that has it.
+
+    Raises:
+        LlmObsError: A name that is no column.
+    """
+    if unknown := [name for name in columns if name not in _COLUMNS]:
+        raise LlmObsError(f"columns out of: {', '.join(_COLUMNS)}", got=repr(unknown[0]), fix="correct the name")
+
+    def read(files: _Files) -> TraceOutline | None:
+        found = _rows(engine, files, trace_id, list(dict.fromkeys([*FOLDED_COLUMNS, "span_id", *columns])))
+        if found is None:
+            return None
+        taken = {name: found.table[name].to_pylist() for name in columns}
+        return TraceOutline(_summary(files, found.table), taken, view.coverage())
+
+    return _first(view, scope, trace_id, read)
+
+
+def read_spans(engine: Engine, view: View, scope: Scope, trace_id: bytes, ids: Sequence[bytes]) -> StoredSpans | None:
+    """Some spans of the trace of the first tenant of the scope that has it."""
+
+    def read(files: _Files) -> StoredSpans | None:
+        found = _rows(engine, files, trace_id, _SCHEMA.names, ids) if ids else None
+        if found is None:
+            known = _rows(engine, files, trace_id, ["span_id", "start_ns"], limit="LIMIT 1")
+            return None if known is None else StoredSpans(files.tenant, (), view.coverage())
+        return StoredSpans(files.tenant, _stored(engine, view, scope, files, found, ids), view.coverage())
+
+    return _first(view, scope, trace_id, read)
+
+
+def _first(view: View, scope: Scope, trace_id: bytes, read: Callable[[_Files], T | None]) -> T | None:
+    """What the first tenant that has the trace gives."""
     hash = trace_hash(trace_id)
     for tenant in dict.fromkeys(scope.tenants):
         blocks = view.filter_blocks(tenant, hash)  # without those of segments that were merged since
@@ -42,68 +100,60 @@ def read_trace(engine: Engine, view: View, scope: Scope, trace_id: bytes) -> Sto
             for segment in view.of(tenant, "spans")
             if segment.id not in blocks or may_hold(blocks[segment.id], hash)
         ]
-        found = _spans(engine, view, segments, trace_id) if segments else None
-        if found is not None:
-            return _trace(engine, view, scope, tenant, found)
+        files = _Files(tenant, dict(zip(view.paths(segments), segments, strict=True)))
+        if segments and (found := read(files)) is not None:
+            return found
     return None
 
 
-def _spans(engine: Engine, view: View, segments: Sequence[Segment], trace_id: bytes) -> _Found | None:
+def _rows(
+    engine: Engine,
+    files: _Files,
+    trace_id: bytes,
+    columns: Sequence[str],
+    ids: Sequence[bytes] | None = None,
+    limit: str = "",
+) -> _Found | None:
+    """Columns of the trace's spans, or of some, by start; of spans with the same ids the one that came last."""
     bound = Parameters()
-    paths = dict(zip(view.paths(segments), segments, strict=True))
+    source = f"read_parquet({bound.bind(list(files.by_path))}, filename = true)"
+    where = f"trace_id = {bound.bind(trace_id)}"
+    if ids is not None:
+        where += f" AND span_id IN (SELECT unnest({bound.bind(list(ids))}))"
+    names = ", ".join(f'"{name}"' for name in columns)
     table = engine.table(
-        f"SELECT * FROM read_parquet({bound.bind(list(paths))}, filename = true) "
-        f"WHERE trace_id = {bound.bind(trace_id)} ORDER BY start_ns, span_id",
-        bound.values,
+        f"SELECT {names}, filename FROM {source} WHERE {where} ORDER BY start_ns, span_id {limit}", bound.values
     )
     if not len(table):
         return None
-    of_row = [paths[path] for path in table["filename"].to_pylist()]
-    newest: dict[bytes, int] = {}
-    for row, (span_id, segment) in enumerate(zip(table["span_id"].to_pylist(), of_row, strict=True)):
-        kept = newest.setdefault(span_id, row)
-        if segment.last_sequence > of_row[kept].last_sequence:
-            newest[span_id] = row
-    rows = sorted(newest.values())
-    schema = SCHEMAS["spans"]
-    return _Found(table.take(rows).select(schema.names).cast(schema).combine_chunks(), [of_row[row] for row in rows])
+    of_row = [files.by_path[path] for path in table["filename"].to_pylist()]
+    table = table.select(columns).cast(pa.schema([_SCHEMA.field(name) for name in columns]))
+    if pc.count_distinct(table["span_id"]).as_py() < len(table):
+        newest: dict[bytes, int] = {}
+        for row, (span_id, segment) in enumerate(zip(table["span_id"].to_pylist(), of_row, strict=True)):
+            kept = newest.setdefault(span_id, row)
+            if segment.last_sequence > of_row[kept].last_sequence:
+                newest[span_id] = row
+        rows = sorted(newest.values())
+        table, of_row = table.take(rows), [of_row[row] for row in rows]
+    return _Found(table.combine_chunks(), of_row)
 
 
-def _trace(engine: Engine, view: View, scope: Scope, tenant: str, found: _Found) -> StoredTrace:
+def _summary(files: _Files, table: pa.Table) -> TraceSummary:
+    (summary,) = summaries_of(files.tenant, fold_spans(table))
+    return summary
+
+
+def _stored(
+    engine: Engine, view: View, scope: Scope, files: _Files, found: _Found, ids: Sequence[bytes] | None = None
+) -> tuple[StoredSpan, ...]:
+    """The spans rebuilt from their stored bytes, with their columns and content."""
     table = found.table
-    (summary,) = summaries_of(tenant, fold_spans(table))
     request = assemble(*(table[name].to_pylist() for name in ("otlp_span", "otlp_scope", "otlp_resource")))
     spans = scan(request, max_spans=len(table), max_attributes=2**31 - 1).spans()
-    content = _content(engine, view, scope, tenant, found)
-    rows = zip(spans, table.select(_COLUMNS).to_pylist(), found.segments, strict=True)
-    stored = [
-        StoredSpan(span, row, tuple(content.get((segment.unit, span.span_id), ()))) for span, row, segment in rows
-    ]
-    return StoredTrace(summary, tuple(stored), view.coverage())
-
-
-def _content(engine: Engine, view: View, scope: Scope, tenant: str, found: _Found) -> dict[Any, list[ContentItem]]:
-    """The messages of each span, by the file's unit and the span's id."""
     units = {segment.unit for segment in found.segments}
-    segments = [segment for segment in view.of(tenant, "content") if segment.unit in units]
-    if not segments:
-        return {}
-    paths = dict(zip(view.paths(segments), segments, strict=True))
-    bound = Parameters()
-    columns = "filename, span_id, slot, index, digest, body_bytes, body_row" + (", body" if scope.content else "")
-    rows = engine.rows(
-        f"SELECT {columns} FROM read_parquet({bound.bind(list(paths))}, filename = true) "
-        f"WHERE trace_id = {bound.bind(found.table['trace_id'][0].as_py())} ORDER BY span_id, slot, index",
-        bound.values,
+    content = read_content(engine, view, scope, files.tenant, units, table["trace_id"][0].as_py(), ids)
+    rows = zip(spans, table.select(_COLUMNS).to_pylist(), found.segments, strict=True)
+    return tuple(
+        StoredSpan(span, row, tuple(content.get((segment.unit, span.span_id), ()))) for span, row, segment in rows
     )
-    bodies: dict[tuple[str, int], str] = {}
-    if scope.content:
-        for path in paths:
-            wanted = sorted({row[6] for row in rows if row[0] == path and row[7] is None})
-            bodies |= {(path, row): body for row, body in rows_at(path, wanted, "body").items()}
-    items: dict[Any, list[ContentItem]] = {}
-    for path, span_id, slot, index, digest, body_bytes, body_row, *body in rows:
-        text = (body[0] if body[0] is not None else bodies[path, body_row]) if scope.content else None
-        item = ContentItem(CONTENT_SLOTS[slot][0], index, digest, text, body_bytes)
-        items.setdefault((paths[path].unit, span_id), []).append(item)
-    return items

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -19,8 +19,10 @@ __all__ = [
     "Reader",
     "Scope",
     "StoredSpan",
+    "StoredSpans",
     "StoredTrace",
     "TraceFilter",
+    "TraceOutline",
     "TracePage",
     "TraceSummary",
     "ValueCount",
@@ -205,6 +207,28 @@ class StoredTrace(msgspec.Struct, frozen=True):
     coverage: Coverage
 
 
+class TraceOutline(msgspec.Struct, frozen=True):
+    """A whole trace without payloads and content, in columns: what a waterfall of 10,000 spans is drawn from.
+
+    Attributes:
+        summary: As in `StoredTrace`.
+        columns: Each column asked for, one value a span; spans by start time, then id.
+        coverage: What it rests on.
+    """
+
+    summary: TraceSummary
+    columns: dict[str, list[Any]]
+    coverage: Coverage
+
+
+class StoredSpans(msgspec.Struct, frozen=True):
+    """Some spans of a trace, by start time; none when the trace has none of them."""
+
+    tenant: str
+    spans: tuple[StoredSpan, ...]
+    coverage: Coverage
+
+
 class AggregateQuery(msgspec.Struct, frozen=True):
     """Sums over model calls.
 
@@ -268,6 +292,16 @@ class Reader(Protocol):
 
     async def trace(self, scope: Scope, trace_id: bytes) -> StoredTrace | None:
         """One whole trace, of the first tenant of the scope that has it; None when there is none."""
+
+    async def outline(self, scope: Scope, trace_id: bytes, columns: Sequence[str]) -> TraceOutline | None:
+        """As `trace`, but only these columns of `SPAN_COLUMNS`; reads neither payloads nor content.
+
+        Raises:
+            LlmObsError: A name that is no column.
+        """
+
+    async def spans(self, scope: Scope, trace_id: bytes, ids: Sequence[bytes]) -> StoredSpans | None:
+        """As `trace`, but only the spans of these ids, in the time that these take; None without such a trace."""
 
     async def aggregate(self, scope: Scope, query: AggregateQuery) -> AggregateResult:
         """Exact sums from measures.

@@ -15,8 +15,10 @@ from llm_obs_query.errors import Code, UserError
 from llm_obs_query.schema.aggregates import Aggregate, aggregate_rows
 from llm_obs_query.schema.common import Coverage, PageInfo, ValueCount
 from llm_obs_query.schema.inputs import MeasureFilter, MeasureKey, TraceFilter, measure_filter, trace_filter
+from llm_obs_query.schema.parts import TraceParts, trace_parts
 from llm_obs_query.schema.scalars import Int64
-from llm_obs_query.schema.traces import Trace, TraceConnection, TraceSummary
+from llm_obs_query.schema.spans import outline_rows, row_id, span_rows
+from llm_obs_query.schema.traces import Trace, TraceConnection, TraceRows, TraceSummary
 from llm_obs_query.stores import Failures, Stores
 
 __all__ = ["Asking", "Query"]
@@ -103,8 +105,30 @@ async def _trace(info: Info[Asking, None], id: strawberry.ID) -> Trace | None:
     if not re.fullmatch("[0-9a-fA-F]{32}", id):
         raise UserError("32 hexadecimal digits", got=repr(id[:60]), where="id")
     asking = info.context
-    found = await asking.stores.trace(asking.scope, bytes.fromhex(id), failed=asking.failures_of(info))
-    return cast(Trace | None, found)
+    trace_id = bytes.fromhex(id)
+    rows = await _trace_rows(asking, trace_id, trace_parts(info.selected_fields), asking.failures_of(info))
+    return cast(Trace | None, rows)
+
+
+async def _trace_rows(asking: Asking, trace_id: bytes, parts: TraceParts, failed: Failures) -> TraceRows | None:
+    """Asks for no more than the parts."""
+    stores, scope = asking.stores, asking.scope
+    if parts.ids is None:
+        found = await stores.trace(scope, trace_id, failed=failed)
+        return None if found is None else TraceRows(found.summary, span_rows(found.spans), found.coverage)
+    rows: TraceRows | None = None
+    if parts.columns is not None:
+        outline = await stores.outline(scope, trace_id, parts.columns, failed=failed)
+        if outline is None:
+            return None
+        rows = TraceRows(outline.summary, outline_rows(outline.columns), outline.coverage)
+    if parts.ids:
+        ids = [bytes.fromhex(id) for id in parts.ids if re.fullmatch("[0-9a-fA-F]{16}", id)]
+        some = await stores.spans(scope, trace_id, ids, failed=failed)
+        if some is not None:
+            rows = rows or TraceRows(None, [], some.coverage)
+            rows.whole = {row_id(row): row for row in span_rows(some.spans)}
+    return rows
 
 
 async def _aggregate(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import strawberry
@@ -11,7 +11,7 @@ from llm_obs_core import interfaces, model
 
 from llm_obs_query.schema.scalars import JSON, Int64
 
-__all__ = ["Span", "span_rows"]
+__all__ = ["Span", "outline_rows", "row_id", "span_rows"]
 
 Row = dict[str, Any]
 
@@ -179,6 +179,17 @@ class Span:
     content: list[ContentItem] = strawberry.field(
         description=("Messages, tool arguments, documents; bodies are null when this key may not see content.")
     )
+
+
+def row_id(row: Span) -> str:
+    """The id of a row that `Span` reads its fields from."""
+    return _id(cast(Row, row))
+
+
+def outline_rows(columns: Mapping[str, Sequence[Any]]) -> list[Span]:
+    """What `Span` reads those of its fields from that are made of these columns."""
+    rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    return cast(list[Span], rows)
 
 
 def span_rows(spans: Iterable[interfaces.StoredSpan]) -> list[Span]:

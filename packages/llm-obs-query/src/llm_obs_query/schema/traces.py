@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import strawberry
 from llm_obs_core import interfaces
 
 from llm_obs_query.schema.common import Coverage, PageInfo
 from llm_obs_query.schema.scalars import Int64
-from llm_obs_query.schema.spans import Span, span_rows
+from llm_obs_query.schema.spans import Span, row_id
 
-__all__ = ["Trace", "TraceConnection", "TraceSummary"]
+__all__ = ["Trace", "TraceConnection", "TraceRows", "TraceSummary"]
 
 
 def _id(root: interfaces.TraceSummary) -> strawberry.ID:
@@ -51,16 +53,42 @@ class TraceConnection:
     coverage: Coverage
 
 
-def _spans(root: interfaces.StoredTrace, ids: list[strawberry.ID] | None = strawberry.UNSET) -> list[Span]:
-    if not isinstance(ids, list):
-        return span_rows(root.spans)
-    wanted = {id.lower() for id in ids}
-    return span_rows(stored for stored in root.spans if stored.span.span_id.hex() in wanted)
+class TraceRows:
+    """What `Trace` reads its fields from.
+
+    Args:
+        summary: None when no question is about the whole trace.
+        rows: All spans, as far as they are asked about.
+        coverage: What all of it rests on.
+
+    Attributes:
+        whole: Spans by id, with everything, by start time.
+    """
+
+    def __init__(
+        self, summary: interfaces.TraceSummary | None, rows: list[Span], coverage: interfaces.Coverage
+    ) -> None:
+        self.summary = summary
+        self.rows = rows
+        self.coverage = coverage
+        self.whole: dict[str, Span] = {}
+
+    def of(self, ids: Iterable[str]) -> list[Span]:
+        """Spans of these ids, by start time."""
+        wanted = {id.lower() for id in ids}
+        if wanted <= self.whole.keys() or not self.rows:
+            return [row for id, row in self.whole.items() if id in wanted]
+        found = ((row_id(row), row) for row in self.rows)
+        return [self.whole.get(id, row) for id, row in found if id in wanted]
+
+
+def _spans(root: TraceRows, ids: list[strawberry.ID] | None = strawberry.UNSET) -> list[Span]:
+    return root.of(ids) if isinstance(ids, list) else root.rows
 
 
 @strawberry.type
 class Trace:
-    """Rows: `llm_obs_core.interfaces.StoredTrace`."""
+    """Rows: `TraceRows`."""
 
     summary: TraceSummary
     spans: list[Span] = strawberry.field(

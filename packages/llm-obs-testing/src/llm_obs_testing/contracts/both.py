@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -16,8 +16,10 @@ from llm_obs_core.interfaces import (
     Scope,
     Sink,
     SinkPart,
+    StoredSpan,
     StoredTrace,
     TraceFilter,
+    TraceOutline,
     TraceSummary,
 )
 
@@ -83,6 +85,26 @@ class Both:
 
         found: StoredTrace | None = self.ask(question)
         return found
+
+    def outline(self, scope: Scope, trace_id: bytes, columns: Sequence[str]) -> TraceOutline | None:
+        """A trace's columns, but for what the answer rests on."""
+
+        async def question(reader: Reader) -> TraceOutline | None:
+            outline = await reader.outline(scope, trace_id, columns)
+            return None if outline is None else msgspec.structs.replace(outline, coverage=Coverage(()))
+
+        found: TraceOutline | None = self.ask(question)
+        return found
+
+    def spans(self, scope: Scope, trace_id: bytes, ids: Sequence[bytes]) -> tuple[StoredSpan, ...] | None:
+        """Some of a trace's spans."""
+
+        async def question(reader: Reader) -> tuple[StoredSpan, ...] | None:
+            found = await reader.spans(scope, trace_id, ids)
+            return None if found is None else found.spans
+
+        answered: tuple[StoredSpan, ...] | None = self.ask(question)
+        return answered
 
     def sums(self, scope: Scope, query: AggregateQuery) -> list[AggregateRow]:
         """The rows, in one order."""

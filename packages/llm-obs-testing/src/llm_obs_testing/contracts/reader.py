@@ -12,7 +12,7 @@ import pytest
 from llm_obs_core import semconv
 from llm_obs_core.errors import LlmObsError
 from llm_obs_core.interfaces import AggregateQuery, Reader, Scope, Sink, TraceFilter
-from llm_obs_core.model import MEASURE_KEYS
+from llm_obs_core.model import MEASURE_KEYS, SPAN_COLUMNS
 
 from llm_obs_testing.contracts.both import Both, in_order
 from llm_obs_testing.contracts.sample import ALL, ONE, filters, writes
@@ -145,7 +145,58 @@ class ReaderContract:
 
     def test_an_unknown_trace_is_none(self, both: Both) -> None:
         """An id that nobody has."""
-        assert both.trace(ALL, b"\xff" * 16) is None
+        unknown = b"\xff" * 16
+        assert both.trace(ALL, unknown) is None
+        assert both.outline(ALL, unknown, ["name"]) is None
+        assert both.spans(ALL, unknown, [make_span(1).span_id]) is None
+
+    def test_the_outline_of_a_trace_is_its_columns(self, both: Both) -> None:
+        """Those asked for, of every span, in the order of the trace."""
+        names = [column.name for column in SPAN_COLUMNS]
+        for summary in both.listed(ALL, TraceFilter()):
+            scope = Scope((summary.tenant,))
+            trace = both.trace(scope, summary.trace_id)
+            outline = both.outline(scope, summary.trace_id, names)
+            assert trace is not None
+            assert outline is not None
+            assert outline.summary == trace.summary
+            rows = zip(*outline.columns.values(), strict=True)
+            assert [dict(zip(names, row, strict=True)) for row in rows] == [stored.columns for stored in trace.spans]
+        few = both.outline(scope, summary.trace_id, ["duration_ns", "name"])
+        assert few is not None
+        assert list(few.columns) == ["duration_ns", "name"]
+        assert both.outline(scope, summary.trace_id, []) is not None
+        with pytest.raises(LlmObsError, match="colour"):
+            both.runner.run(both.reader.outline(scope, summary.trace_id, ["colour"]))
+
+    def test_some_spans_of_a_trace(self, both: Both) -> None:
+        """As they are in the trace, by start; ids that it does not have are passed over."""
+        for summary in both.listed(ALL, TraceFilter()):
+            scope = Scope((summary.tenant,), content=True)
+            trace = both.trace(scope, summary.trace_id)
+            assert trace is not None
+            some = trace.spans[::2]
+            ids = [b"\xff" * 8, *(stored.span.span_id for stored in reversed(some))]
+            assert both.spans(scope, summary.trace_id, ids) == some
+        assert both.spans(scope, summary.trace_id, [b"\xff" * 8]) == ()
+        assert both.spans(scope, summary.trace_id, []) == ()
+        bare = both.spans(Scope((summary.tenant,)), summary.trace_id, ids)
+        assert bare
+        assert all(item.body is None for stored in bare for item in stored.content)
+
+    def test_parts_of_a_trace_of_two_tenants_are_the_first_ones(self, both: Both) -> None:
+        """Also where only the second one has the spans that are asked for."""
+        shared = make_span(1002).trace_id
+        theirs = {tenant: both.trace(Scope((tenant,)), shared) for tenant in ALL.tenants}
+        for tenants in (ALL.tenants, ALL.tenants[::-1]):
+            trace = theirs[tenants[0]]
+            assert trace is not None
+            ids = [stored.span.span_id for other in theirs.values() if other for stored in other.spans]
+            assert both.spans(Scope(tenants), shared, ids) == trace.spans
+            assert both.spans(Scope(tenants), shared, [b"\xff" * 8]) == ()
+            outline = both.outline(Scope(tenants), shared, ["span_id"])
+            assert outline is not None
+            assert outline.summary == trace.summary
 
     # --- Sums ---
 
@@ -260,9 +311,13 @@ class ReaderContract:
                 both.write([[make_part([make_span(3)], 2, received_ns=2_000)]])
                 assert len(both.listed(ONE, TraceFilter())) == 3
                 both.write([[make_part([make_span(1, name="new")], 3, received_ns=3_000)]])
-                trace = runner.run(reader.trace(ONE, make_span(1).trace_id))
+                trace = both.trace(ONE, make_span(1).trace_id)
                 assert trace is not None
                 assert [item.span.name for item in trace.spans] == ["new"]
+                outline = both.outline(ONE, make_span(1).trace_id, ["name"])
+                assert outline is not None
+                assert outline.columns == {"name": ["new"]}
+                assert both.spans(ONE, make_span(1).trace_id, [make_span(1).span_id]) == trace.spans
             finally:
                 runner.run(reader.stop())
                 runner.run(reader.stop())
