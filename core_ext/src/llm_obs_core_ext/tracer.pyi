@@ -7,6 +7,7 @@ from opentelemetry.util.types import Attributes
 
 from llm_obs_core_ext.recorder import Limits
 from llm_obs_core_ext.spanqueue import ScopeBuffer
+from llm_obs_core_ext.template import CallTemplate
 
 def reseed() -> None: ...
 
@@ -36,3 +37,4 @@ class RecordingTracer:
         record_exception: bool = True,
         set_status_on_exception: bool = True,
     ) -> Span: ...
+    def start_call(self, template: CallTemplate, model: str | None, body: dict[str, Any]) -> Span | None: ...

@@ -18,6 +18,7 @@ from opentelemetry.trace.propagation import _SPAN_KEY
 
 from llm_obs_core_ext.recorder cimport Limits, RecordedSpan, now_ns
 from llm_obs_core_ext.spanqueue cimport ScopeBuffer
+from llm_obs_core_ext.template cimport CallTemplate
 
 cdef extern from "Python.h":
     PyObject *PyDict_GetItemWithError(object, object) except? NULL
@@ -28,6 +29,8 @@ cdef object TraceState = api.TraceState
 cdef object NonRecordingSpan = api.NonRecordingSpan
 cdef object SPAN_KEY = _SPAN_KEY
 cdef dict KINDS = {kind: kind.value + 1 for kind in api.SpanKind}
+cdef object CLIENT = api.SpanKind.CLIENT
+cdef tuple SUPPRESSED = (context_api._SUPPRESS_INSTRUMENTATION_KEY, "suppress_instrumentation")
 cdef uint64_t LOW_56 = (<uint64_t>1 << 56) - 1
 cdef uint64_t seed[4]
 
@@ -102,6 +105,30 @@ cdef class RecordingTracer:
         record_exception=True, set_status_on_exception=True,
     ):
         """Starts a span; see `opentelemetry.trace.Tracer.start_span`. Never raises for what telemetry cannot use."""
+        return self.start(
+            name, context, kind, attributes, links, start_time, record_exception, set_status_on_exception, None, None, None
+        )
+
+    def start_call(self, CallTemplate template not None, model, dict body not None):
+        """Starts the CLIENT span of a model call from its template; the request's `body` gives the rest.
+
+        None when somebody above asked for no instrumentation, by OpenTelemetry's key in the context or its older one.
+        """
+        cdef PyObject *found
+        context = self.current()
+        for key in SUPPRESSED:
+            found = PyDict_GetItemWithError(context, key)
+            if found != NULL and <object>found:
+                return None
+        name = template.name_of(model)
+        if self.sampler is not None:
+            return self.start(name, context, CLIENT, template.first(model, body), None, None, True, True, None, None, None)
+        return self.start(name, context, CLIENT, None, None, None, True, True, template, model, body)
+
+    cdef object start(
+        self, object name, object context, object kind, object attributes, object links, object start_time,
+        bint record_exception, bint set_status_on_exception, CallTemplate template, object model, object body,
+    ):
         cdef RecordedSpan span, above
         cdef PyObject *found
         cdef object parent = None, parent_context = None, state = None, sampled_attributes = attributes
@@ -186,7 +213,10 @@ cdef class RecordingTracer:
             if found != NULL:
                 for pair in <tuple><object>found:
                     span.set_attribute(pair[0], pair[1])
-        span.start_recording(sampled_attributes, links)
+        if template is not None:
+            template.write(span, model, body)
+        else:
+            span.start_recording(sampled_attributes, links)
         if self.processors:
             span.processors = self.processors
             for processor in self.processors:

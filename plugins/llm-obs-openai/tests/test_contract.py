@@ -6,13 +6,16 @@ from typing import Any
 
 import httpx
 import openai
+from llm_obs_core_ext.spanqueue import SpanQueue
 from llm_obs_openai.config import OpenAIOptions
 from llm_obs_openai.instrumentor import METHOD, MODULE, OpenAIInstrumentor
 from llm_obs_sdk.guard import Guard
+from llm_obs_sdk.provider import Provider
 from llm_obs_sdk.recorder import Recorder
 from llm_obs_testing.contracts.instrumentor import Case, InstrumentorContract
 from llm_obs_testing.imitation import Answer, Call, Imitation, ToolCall, scripted
 from openai import _base_client
+from opentelemetry.sdk.resources import Resource
 from pydantic import BaseModel
 
 ASK: Any = [{"role": "user", "content": "Where is my order?"}]
@@ -76,6 +79,15 @@ class TestContract(InstrumentorContract):
             async with openai.AsyncOpenAI(base_url=imitation.url, api_key="k", max_retries=0) as waiting:
                 yield [*cases("", client), *cases("async ", waiting), *raw(client), *raw_async(waiting)]
         assert imitation.failures == []
+
+
+class TestOwnRecorder(TestContract):
+    """The same on the SDK's own tracer, which other code paths serve."""
+
+    def recorder(self, tracer: Any) -> Recorder:
+        provider = Provider(SpanQueue(1 << 26, 1 << 24, 1 << 22, lambda: None), Resource({}), 0)
+        provider.add_span_processor(tracer.span_processor)
+        return Recorder(provider.get_tracer("llm_obs"), True, Guard())
 
 
 def cases(prefix: str, client: Any) -> list[Case]:

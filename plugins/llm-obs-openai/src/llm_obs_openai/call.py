@@ -63,6 +63,17 @@ class Call:
         finally:
             self.span.end(at_ns)
 
+    def answered(self, answer: Any) -> None:
+        """Writes what the answer says, and ends the span. May raise; see `quietly`."""
+        self.ended = True
+        span = self.span
+        try:
+            self.endpoint.answered.record(span, answer)
+            if self.capture:
+                span.set_attributes(self.endpoint.answer(answer))
+        finally:
+            span.end()
+
     def raised(self, error: BaseException) -> None:
         """The call ended with an exception, which goes on to the user."""
         quietly(self.recorder, "error", self._raised, error)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from llm_obs_core import semconv
+from llm_obs_sdk.fields import Fields
 
 from llm_obs_openai import content, raw, request, response
 
@@ -17,6 +18,7 @@ class Endpoint(NamedTuple):
 
     Attributes:
         operation: `gen_ai.operation.name`.
+        constant: Attributes of every call.
         asked: From the request's body to attributes.
         answered: From the answer to attributes.
         read: From a raw answer's body to the answer as decoded JSON; raises ValueError.
@@ -25,8 +27,9 @@ class Endpoint(NamedTuple):
     """
 
     operation: str
-    asked: Callable[[Mapping[str, Any]], dict[str, Any]]
-    answered: Callable[[Any], dict[str, Any]]
+    constant: Mapping[str, Any]
+    asked: Fields
+    answered: Fields
     read: Callable[[bytes], Any]
     question: Callable[[Mapping[str, Any]], dict[str, str]]
     answer: Callable[[Any], dict[str, str]]
@@ -52,16 +55,18 @@ def _nothing(_: Any) -> dict[str, str]:
 ENDPOINTS: Final[Mapping[str, Endpoint]] = {
     "/chat/completions": Endpoint(
         "chat",
-        request.chat_attributes,
-        response.completion_attributes,
+        {semconv.OPENAI_API_TYPE: "chat_completions"},
+        request.CHAT,
+        response.COMPLETION,
         raw.read_completion,
         _chat_question,
         _chat_answer,
     ),
     "/embeddings": Endpoint(
         "embeddings",
-        request.embeddings_attributes,
-        response.embeddings_attributes,
+        {},
+        request.EMBEDDINGS,
+        response.EMBEDDINGS,
         raw.read_embeddings,
         _nothing,
         _nothing,

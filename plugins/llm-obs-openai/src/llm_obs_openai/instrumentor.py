@@ -79,6 +79,6 @@ class OpenAIInstrumentor:
         if not isinstance(owner, type) or original is None:
             log.warning("%s.%s.%s is not there: its calls are not recorded", MODULE, name, METHOD)
             return
-        wrapper = wrapt.FunctionWrapper(original, WRAPPERS[name](self._beginner))
+        wrapper = WRAPPERS[name](self._beginner, original)
         setattr(owner, METHOD, wrapper)
         self._originals[name] = (owner, original, wrapper)

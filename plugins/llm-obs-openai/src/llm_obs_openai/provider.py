@@ -9,6 +9,9 @@ from urllib.parse import urlsplit
 from weakref import ref
 
 from llm_obs_core import semconv
+from llm_obs_sdk.fields import CallTemplate
+
+from llm_obs_openai.endpoint import Endpoint
 
 __all__ = ["COMPATIBLE", "HOSTS", "Providers", "Server"]
 
@@ -58,7 +61,7 @@ class Server(NamedTuple):
 
 
 class Providers:
-    """Finds a client's server, once for each client and base URL.
+    """Finds a client's server, and keeps what its calls start with, for each client and base URL.
 
     Args:
         own: The user's table, host or host:port to provider.
@@ -66,19 +69,26 @@ class Providers:
 
     def __init__(self, own: Mapping[str, str]) -> None:
         self._own = {host.lower(): provider for host, provider in own.items()}
-        self._known: dict[int, tuple[ref[Any], Any, Server]] = {}
+        self._known: dict[tuple[int, str], tuple[ref[Any], Any, CallTemplate]] = {}
+
+    def template(self, client: Any, endpoint: Endpoint) -> CallTemplate:
+        """How the spans of an `openai` client's calls of an endpoint start."""
+        url = getattr(client, "_base_url", None)
+        known = self._known.get((id(client), endpoint.operation))
+        if known is not None and known[1] is url and known[0]() is client:
+            return known[2]
+        server = self.of(client)
+        constant = {**server.attributes, **endpoint.constant}
+        made = CallTemplate(endpoint.operation, server.provider, constant, endpoint.asked)
+        if len(self._known) >= MAX_KNOWN:  # clients that are made anew for every call
+            self._known.clear()
+        self._known[id(client), endpoint.operation] = (ref(client), url, made)
+        return made
 
     def of(self, client: Any) -> Server:
         """The server of an `openai` client."""
         url = getattr(client, "_base_url", None)
-        known = self._known.get(id(client))
-        if known is not None and known[1] is url and known[0]() is client:
-            return known[2]
-        server = self._find(client, str(client.base_url if url is None else url))
-        if len(self._known) >= MAX_KNOWN:  # clients that are made anew for every call
-            self._known.clear()
-        self._known[id(client)] = (ref(client), url, server)
-        return server
+        return self._find(client, str(client.base_url if url is None else url))
 
     def _find(self, client: Any, url: str) -> Server:
         parts = urlsplit(url)

@@ -8,9 +8,7 @@ from typing import Any, Final
 from llm_obs_core import semconv
 from llm_obs_sdk.fields import Fields
 
-__all__ = ["chat_attributes", "embeddings_attributes"]
-
-Attributes = dict[str, Any]
+__all__ = ["CHAT", "EMBEDDINGS"]
 
 
 def _choices(value: Any) -> Any:
@@ -42,7 +40,7 @@ def _modality(value: Any) -> Any:
     return "speech" if isinstance(value, (list, tuple)) and "audio" in value else None
 
 
-_CHAT: Final = Fields(
+CHAT: Final = Fields(
     (
         ("temperature", semconv.REQUEST_TEMPERATURE, "real"),
         ("top_p", semconv.REQUEST_TOP_P, "real"),
@@ -60,23 +58,12 @@ _CHAT: Final = Fields(
         ("modalities", semconv.OUTPUT_TYPE, _modality),
     )
 )
-_EMBEDDINGS: Final = Fields(
+"""Of a chat completion's body."""
+
+EMBEDDINGS: Final = Fields(
     (
         ("dimensions", semconv.EMBEDDINGS_DIMENSION_COUNT, "count"),
         ("encoding_format", semconv.REQUEST_ENCODING_FORMATS, _texts),
     )
 )
-
-
-def chat_attributes(body: Mapping[str, Any]) -> Attributes:
-    """The attributes of a chat completion's body."""
-    found: Attributes = {semconv.OPENAI_API_TYPE: "chat_completions"}
-    _CHAT.into(found, body)
-    return found
-
-
-def embeddings_attributes(body: Mapping[str, Any]) -> Attributes:
-    """The attributes of an embeddings request's body."""
-    found: Attributes = {}
-    _EMBEDDINGS.into(found, body)
-    return found
+"""Of an embeddings request's body."""

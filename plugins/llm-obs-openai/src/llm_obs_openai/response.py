@@ -10,25 +10,24 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from llm_obs_core import semconv
-from llm_obs_sdk.fields import Fields
+from llm_obs_sdk.fields import Always, Each, Fields, Part
 
 __all__ = [
+    "COMPLETION",
+    "EMBEDDINGS",
     "IDENTITY",
+    "OK",
     "PARTIAL",
     "REPORTED",
-    "Attributes",
-    "add_usage",
-    "completion_attributes",
-    "embeddings_attributes",
+    "USAGE",
     "extra",
     "fields",
     "finish_reasons",
 ]
 
-Attributes = dict[str, Any]
-
 REPORTED: Final = "reported"
 PARTIAL: Final = "partial"
+OK: Final = 200
 
 _FINISH: Final = semconv.FINISH_REASON_ALIASES
 
@@ -47,65 +46,26 @@ def extra(item: Any, name: str) -> Any:
     return others.get(name) if isinstance(others, dict) else None
 
 
-def completion_attributes(completion: Any) -> Attributes:
-    """The attributes of a `ChatCompletion`, its content left out."""
-    said = fields(completion)
-    found: Attributes = {}
-    IDENTITY.into(found, said)
-    reasons = [fields(choice).get("finish_reason") for choice in said.get("choices") or ()]
-    if any(reasons):
-        found[semconv.RESPONSE_FINISH_REASONS] = finish_reasons(reasons)
-    add_usage(found, said.get("usage"))
-    return found
-
-
-def embeddings_attributes(response: Any) -> Attributes:
-    """The attributes of a `CreateEmbeddingResponse`, its vectors left out."""
-    said = fields(response)
-    found: Attributes = {}
-    IDENTITY.into(found, said)
-    vectors = said.get("data")
-    if vectors and isinstance(vector := fields(vectors[0]).get("embedding"), list):
-        found[semconv.EMBEDDINGS_DIMENSION_COUNT] = len(vector)
-    add_usage(found, said.get("usage"))
-    return found
-
-
 def finish_reasons(reasons: Iterable[Any]) -> list[str]:
     """The conventions' words for finish reasons; empty where there is none."""
     return [_FINISH.get(reason, reason) if isinstance(reason, str) else "" for reason in reasons]
 
 
-def add_usage(found: Attributes, usage: Any) -> None:
-    """Adds the attributes of a usage object: totals as reported, and the parts of them that the provider names."""
-    if usage is None:
-        found[semconv.USAGE_BASIS] = PARTIAL
-        return
-    said = fields(usage)
-    _TOTALS.into(found, said)
-    for name, table in _DETAILS:
-        details = said[name] if name in said else extra(usage, name)  # clients before 1.50 know no details
-        if details is not None:
-            table.into(found, fields(details))
-    found[semconv.USAGE_BASIS] = REPORTED
+def _dimensions(vectors: Any) -> int | None:
+    """The length of the first vector, unless it is packed."""
+    vector = fields(vectors[0]).get("embedding") if isinstance(vectors, list) and vectors else None
+    return len(vector) if isinstance(vector, list) else None
 
 
-IDENTITY: Final = Fields(
-    (
-        ("id", semconv.RESPONSE_ID, "text"),
-        ("model", semconv.RESPONSE_MODEL, "text"),
-        ("service_tier", semconv.OPENAI_RESPONSE_SERVICE_TIER, "text"),
-        ("system_fingerprint", semconv.OPENAI_RESPONSE_SYSTEM_FINGERPRINT, "text"),
-    )
+_IDENTITY: Final = (
+    ("id", semconv.RESPONSE_ID, "text"),
+    ("model", semconv.RESPONSE_MODEL, "text"),
+    ("service_tier", semconv.OPENAI_RESPONSE_SERVICE_TIER, "text"),
+    ("system_fingerprint", semconv.OPENAI_RESPONSE_SYSTEM_FINGERPRINT, "text"),
 )
+IDENTITY: Final = Fields(_IDENTITY)
 """Fields of a completion, a chunk or an embeddings response."""
 
-_TOTALS: Final = Fields(
-    (
-        ("prompt_tokens", semconv.USAGE_INPUT_TOKENS, "count"),
-        ("completion_tokens", semconv.USAGE_OUTPUT_TOKENS, "count"),
-    )
-)
 _INPUT: Final = Fields(
     (
         ("cached_tokens", semconv.USAGE_CACHE_READ_INPUT_TOKENS, "count"),
@@ -120,4 +80,25 @@ _OUTPUT: Final = Fields(
         ("audio_tokens", semconv.USAGE_AUDIO_OUTPUT_TOKENS, "part"),
     )
 )
-_DETAILS: Final = (("prompt_tokens_details", _INPUT), ("completion_tokens_details", _OUTPUT))
+# Clients before 1.50 know no details: `Part` finds them among the extras.
+_COUNTS: Final = Fields(
+    (
+        ("prompt_tokens", semconv.USAGE_INPUT_TOKENS, "count"),
+        ("completion_tokens", semconv.USAGE_OUTPUT_TOKENS, "count"),
+        ("prompt_tokens_details", "", Part(_INPUT)),
+        ("completion_tokens_details", "", Part(_OUTPUT)),
+    )
+)
+_USAGE: Final = ("usage", semconv.USAGE_BASIS, Part(_COUNTS, REPORTED, PARTIAL))
+USAGE: Final = Fields((_USAGE,))
+"""The usage of an answer: totals as reported, and the parts of them that the provider names."""
+
+# The client returns from these endpoints for no other status.
+_STATUS: Final = ("", semconv.HTTP_RESPONSE_STATUS_CODE, Always(OK))
+COMPLETION: Final = Fields(
+    (*_IDENTITY, ("choices", semconv.RESPONSE_FINISH_REASONS, Each("finish_reason", _FINISH)), _USAGE, _STATUS)
+)
+"""Of a `ChatCompletion`, its content left out."""
+
+EMBEDDINGS: Final = Fields((*_IDENTITY, ("data", semconv.EMBEDDINGS_DIMENSION_COUNT, _dimensions), _USAGE, _STATUS))
+"""Of a `CreateEmbeddingResponse`, its vectors left out."""

@@ -15,7 +15,7 @@ from llm_obs_core import semconv
 from llm_obs_openai import content
 from llm_obs_openai.call import CANCELLED, Call, caught, quietly
 from llm_obs_openai.closing import hook, unhook
-from llm_obs_openai.response import IDENTITY, add_usage, extra, finish_reasons
+from llm_obs_openai.response import IDENTITY, USAGE, extra, finish_reasons
 
 __all__ = ["StreamCall", "watch"]
 
@@ -103,7 +103,7 @@ class StreamCall(Call):
             found[semconv.COMPLETENESS] = "aborted"
         if self.status is not None:
             found[semconv.HTTP_RESPONSE_STATUS_CODE] = self.status
-        add_usage(found, self.usage)
+        USAGE.into(found, {"usage": self.usage})
         return found
 
 

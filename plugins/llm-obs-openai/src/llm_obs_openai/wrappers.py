@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any, Final
@@ -11,18 +12,19 @@ from llm_obs_sdk.attribution import current_attributes
 
 from llm_obs_openai.call import Call, caught, quietly
 from llm_obs_openai.closing import hook
-from llm_obs_openai.endpoint import ENDPOINTS, Endpoint
+from llm_obs_openai.endpoint import ENDPOINTS
 from llm_obs_openai.provider import Providers
 from llm_obs_openai.raw import RawCall
-from llm_obs_openai.response import PARTIAL, fields
+from llm_obs_openai.response import OK, PARTIAL, fields
 from llm_obs_openai.stream import StreamCall, watch
 
 __all__ = ["Beginner", "asynchronous", "synchronous"]
 
-OK: Final = 200
-"""The client returns from these endpoints for no other status."""
 RAW: Final = "http_response"
 """What a raw answer has, and no other."""
+
+MAX_TYPES: Final = 256
+_raw_types: dict[type, bool] = {}
 
 
 class Beginner:
@@ -48,22 +50,19 @@ class Beginner:
         try:
             options = args[1] if len(args) > 1 else kwargs["options"]
             endpoint = ENDPOINTS.get(options.url)
-            if endpoint is None or recorder.suppressed():
+            if endpoint is None:
                 return None
             body = options.json_data
-            if not isinstance(body, dict):
+            if type(body) is not dict:
                 return None
             if more := options.extra_json:  # `extra_body`, which goes over the body
                 body = {**body, **more}
             capture = recorder.capture_content
-            server = self._providers.of(client)
-            attributes = endpoint.asked(body)
-            attributes.update(server.attributes)
-            if (user := body.get("user")) and semconv.USER_ID not in dict(current_attributes()):
-                attributes[semconv.USER_ID] = user
-            span = recorder.start_call(endpoint.operation, server.provider, body.get("model"), attributes)
-            if not span.is_recording():
+            span = recorder.begin(self._providers.template(client, endpoint), body.get("model"), body)
+            if span is None or not span.is_recording():
                 return None
+            if (user := body.get("user")) and semconv.USER_ID not in dict(current_attributes()):
+                span.set_attribute(semconv.USER_ID, user)
             call = (StreamCall if kwargs.get("stream") else Call)(recorder, span, capture, endpoint)
             if capture:
                 quietly(recorder, "question", lambda: span.set_attributes(endpoint.question(body)))
@@ -75,15 +74,17 @@ class Beginner:
             return None
 
 
-def synchronous(beginner: Beginner) -> Callable[..., Any]:
+def synchronous(beginner: Beginner, original: Callable[..., Any]) -> Callable[..., Any]:
     """The wrapper of `SyncAPIClient.request`."""
+    begin = beginner.begin
 
-    def request(original: Any, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        call = beginner.begin(client, args, kwargs)
+    @functools.wraps(original)
+    def request(self: Any, *args: Any, **kwargs: Any) -> Any:
+        call = begin(self, args, kwargs)
         if call is None:
-            return original(*args, **kwargs)
+            return original(self, *args, **kwargs)
         try:
-            answer = original(*args, **kwargs)
+            answer = original(self, *args, **kwargs)
         except BaseException as error:
             _raised(call, error)
             raise
@@ -93,15 +94,17 @@ def synchronous(beginner: Beginner) -> Callable[..., Any]:
     return request
 
 
-def asynchronous(beginner: Beginner) -> Callable[..., Any]:
+def asynchronous(beginner: Beginner, original: Callable[..., Any]) -> Callable[..., Any]:
     """The wrapper of `AsyncAPIClient.request`."""
+    begin = beginner.begin
 
-    async def request(original: Any, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        call = beginner.begin(client, args, kwargs)
+    @functools.wraps(original)
+    async def request(self: Any, *args: Any, **kwargs: Any) -> Any:
+        call = begin(self, args, kwargs)
         if call is None:
-            return await original(*args, **kwargs)
+            return await original(self, *args, **kwargs)
         try:
-            answer = await original(*args, **kwargs)
+            answer = await original(self, *args, **kwargs)
         except BaseException as error:
             _raised(call, error)
             raise
@@ -134,15 +137,24 @@ async def _awaited(call: Call, stream: Any) -> Any:
 def _answered(call: Call, answer: Any) -> None:
     """The client has returned. Never raises."""
     try:
-        if isinstance(call, StreamCall):
+        if type(call) is StreamCall:
             watch(answer, call)
-        elif RAW in fields(answer):
+        elif _is_raw(answer):
             _read(call, answer.http_response)
         else:
-            call.end(_last(call.endpoint, call.capture, answer))
+            call.answered(answer)
     except Exception as error:
         caught(call.recorder, "answer", error)
         quietly(call.recorder, "end", call.end, {semconv.USAGE_BASIS: PARTIAL})
+
+
+def _is_raw(answer: Any) -> bool:
+    known = _raw_types.get(type(answer))
+    if known is None:
+        known = RAW in fields(answer)
+        if len(_raw_types) < MAX_TYPES:
+            _raw_types[type(answer)] = known
+    return known
 
 
 def _raised(call: Call, error: BaseException) -> None:
@@ -153,28 +165,27 @@ def _raised(call: Call, error: BaseException) -> None:
 
 def _paid_for(call: Call, error: BaseException) -> None:
     if (completion := getattr(error, "completion", None)) is not None:
-        call.span.set_attributes(_last(call.endpoint, call.capture, completion))
+        call.span.set_attributes(_last(call, completion))
 
 
 def _read(call: Call, response: Any) -> None:
     """A raw answer: its body is here, or will be when the user has read it."""
-    endpoint, capture = call.endpoint, call.capture
 
     def attributes(body: bytes | None) -> dict[str, Any]:
         if body is None:
             return {semconv.USAGE_BASIS: PARTIAL, semconv.HTTP_RESPONSE_STATUS_CODE: OK}
-        return _last(endpoint, capture, endpoint.read(body))
+        return _last(call, call.endpoint.read(body))
 
-    later = RawCall(call.recorder, call.span, capture, endpoint, attributes)
+    later = RawCall(call.recorder, call.span, call.capture, call.endpoint, attributes)
     if "_content" in vars(response):
         later.done(response.content)
     else:
         hook(response, later.closed)
 
 
-def _last(endpoint: Endpoint, capture: bool, answer: Any) -> dict[str, Any]:
-    found = endpoint.answered(answer)
-    found[semconv.HTTP_RESPONSE_STATUS_CODE] = OK
-    if capture:
-        found.update(endpoint.answer(answer))
+def _last(call: Call, answer: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    call.endpoint.answered.into(found, answer)
+    if call.capture:
+        found.update(call.endpoint.answer(answer))
     return found

@@ -7,6 +7,7 @@ from typing import Any, Final
 __all__ = ["FAULTS", "Fault", "FaultyRecorder"]
 
 FAULTS: Final = (
+    "begin",
     "capture_content",
     "clock",
     "clock.chunk",
@@ -48,8 +49,8 @@ class FaultyRecorder:
         if name == self._fault:
             raise Fault(name)
         value = getattr(self._inner, name)
-        if name in ("start_call", "clock"):
-            kind = "span" if name == "start_call" else "clock"
+        if name in ("begin", "start_call", "clock"):
+            kind = "clock" if name == "clock" else "span"
             return lambda *args, **kwargs: _FaultyPart(value(*args, **kwargs), kind, self._fault)
         return value
 
