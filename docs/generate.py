@@ -10,8 +10,9 @@ from typing import Any, Final
 import click
 import msgspec
 from llm_obs.cli import COMMANDS, cli
-from llm_obs_core import hookspecs, metrics, model, semconv
-from llm_obs_core.config import ConfigKey, Reader, Sink, keys
+from llm_obs_core import hookspecs, metrics, model, plugins, semconv
+from llm_obs_core.config import ApiKey, ConfigKey, Reader, Sink, keys
+from llm_obs_core.pricing.config import PricingOptions, PricingRule
 
 DOCS: Final = Path(__file__).parent
 ROOT: Final = DOCS.parent
@@ -41,14 +42,37 @@ def configuration() -> str:
     )
     heads = ("key", "type", "default", "meaning")
 
-    def rows(found: Iterable[ConfigKey]) -> Iterable[Sequence[str]]:
-        return ((f"`{key.path}`", key.type, default(key.default), key.doc) for key in found)
+    def rows(found: Iterable[ConfigKey], without: str = "") -> Iterable[Sequence[str]]:
+        return ((f"`{key.path.removeprefix(without)}`", key.type, default(key.default), key.doc) for key in found)
 
-    text += table(heads, rows(keys()))
-    for name, struct in (("sinks", Sink), ("readers", Reader)):
-        text += f"\n## `[{name}.<name>]`\n\n{inspect.getdoc(struct)}\n\n"
-        text += table(heads, rows(keys(struct, f"{name}.<name>.")))
+    text += table(heads, rows(key for key in keys() if "<name>" not in key.path))
+    for head, struct, prefix in (
+        ("`[[auth.keys]]`", ApiKey, "auth.keys."),
+        ("`[sinks.<name>]`", Sink, "sinks.<name>."),
+        ("`[readers.<name>]`", Reader, "readers.<name>."),
+        ("`[[pricing.rules]]`", PricingRule, "pricing.rules."),
+    ):
+        text += f"\n## {head}\n\n{first_line(struct)}\n\n{table(heads, rows(keys(struct, prefix), prefix))}"
+    text += "\n## Options of what comes with llm-obs\n"
+    places = {
+        "sink": "[sinks.<name>.options]",
+        "reader": "[readers.<name>.options]",
+        "scrubber": "[scrub.options.{}]",
+        "normalizer": "[normalize.options.{}]",
+        "pricer": "[pricing.options.{}]",
+        "producer": "init(instrument_options=)",
+    }
+    for item in plugins.load().registrations:
+        found = list(keys(item.options, "."))
+        if item.role in places and found and item.options is not PricingOptions:  # rules have a section above
+            text += f"\n### The {item.role} `{item.name}`: `{places[item.role].format(item.name)}`\n\n"
+            text += f"{item.doc}\n\n{table(heads, rows(found, '.'))}"
     return text
+
+
+def first_line(thing: object) -> str:
+    """What a docstring says first."""
+    return (inspect.getdoc(thing) or "").partition("\n\n")[0]
 
 
 def metric_table() -> str:

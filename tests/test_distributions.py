@@ -52,6 +52,15 @@ def test_every_distribution_carries_its_licence_and_says_for_whom_it_is() -> Non
         assert said <= set(data["classifiers"]), folder.name
 
 
+def test_every_fragment_comes_into_the_changelog() -> None:
+    types = {item["directory"] for item in project(ROOT)["tool"]["towncrier"]["type"]}
+    for path in (ROOT / "docs/changes").iterdir():
+        assert re.fullmatch(rf"[a-z0-9-]+\.({'|'.join(types)})\.md", path.name), path.name
+        text = path.read_text()
+        assert text.endswith(".\n"), path.name
+        assert len(text.splitlines()) == 1, path.name
+
+
 def test_every_readme_has_the_shape_of_the_house() -> None:
     for folder in FOLDERS:
         heads = re.findall(r"^## (.+)$", (folder / "README.md").read_text(), re.MULTILINE)
