@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from llm_obs_sdk.ledger import FlushResult
     from llm_obs_sdk.propagation import extract, inject
     from llm_obs_sdk.recorder import Recorder
+    from llm_obs_sdk.threads import carry
     from llm_obs_sdk.tracing import observe, span
 
 __all__ = [
     "Client",
     "FlushResult",
     "Recorder",
+    "carry",
     "context",
     "current",
     "extract",
@@ -35,6 +37,7 @@ _HOMES = {
     "Client": "client",
     "FlushResult": "ledger",
     "Recorder": "recorder",
+    "carry": "threads",
     "context": "attribution",
     "current": "client",
     "extract": "propagation",

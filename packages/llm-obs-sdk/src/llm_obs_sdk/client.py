@@ -18,6 +18,7 @@ from llm_obs_sdk.instrumentors import Instrumentors
 from llm_obs_sdk.ledger import FlushResult
 from llm_obs_sdk.options import resolve
 from llm_obs_sdk.recorder import Recorder
+from llm_obs_sdk.threads import Carrier
 
 __all__ = ["Client", "current", "flush", "init", "shutdown"]
 
@@ -67,12 +68,14 @@ class Client:
             self._processor = attach(tracer_provider, self.delivery.queue, floor)
         self.tracer = self.provider.get_tracer("llm_obs", version)
         self.recorder = Recorder(self.tracer, options["capture_content"], self.guard)
+        self._carrier = Carrier(options["carry_context"])
         self._instrumentors = Instrumentors(
             self.recorder, options["instrument"], plugins, options["instrument_options"]
         )
 
     def start(self) -> None:
-        """Instruments the libraries that the options name."""
+        """Instruments the libraries that the options name, and lets threads carry the context where they ask for it."""
+        self._carrier.install()
         self._instrumentors.instrument()
 
     def wrapped(self) -> dict[str, dict[str, bool]]:
@@ -92,6 +95,7 @@ class Client:
         if not self._closed:
             self._closed = True
             self._instrumentors.uninstrument()
+            self._carrier.remove()
             if self._processor is not None:
                 self._processor.detach()
         return self.delivery.stop(timeout_s)
@@ -184,7 +188,7 @@ def init(
     }
     found = resolve(given)
     if found["disabled"]:
-        found["instrument"] = ()
+        found["instrument"] = found["carry_context"] = ()
         sample_rate, sampler, tracer_provider = 0.0, None, None
         found["sample_rate"] = 0.0
     with _holder.lock:

@@ -17,6 +17,7 @@ from llm_obs_core_ext.spanqueue import Batch, SpanQueue
 
 from llm_obs_sdk.ledger import FlushResult
 from llm_obs_sdk.retry import Verdict, backoff_s, judge
+from llm_obs_sdk.threads import started_apart
 from llm_obs_sdk.transport import Connection, ReplyTooLarge
 
 __all__ = ["MAX_REQUEST_BYTES", "Delivery"]
@@ -78,7 +79,7 @@ class Delivery:
         try:
             if self._thread is None:
                 thread = threading.Thread(target=self._run, name="llm-obs-delivery", daemon=True)
-                thread.start()
+                started_apart(thread)
                 self._thread = thread
         except RuntimeError as error:  # the interpreter is ending, or no thread can be had
             self.last_failure = f"no thread for delivery: {error}"

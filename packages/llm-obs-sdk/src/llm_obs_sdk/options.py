@@ -101,6 +101,13 @@ def _names(value: Any) -> tuple[str, ...]:
     return tuple(str(part) for part in value)
 
 
+def _places(value: Any) -> tuple[str, ...]:
+    names = _names(value)
+    if not set(names) <= {"pools", "threads"}:
+        raise ValueError("names out of: pools, threads")
+    return names
+
+
 def _options(value: Any) -> dict[str, dict[str, Any]]:
     try:
         found = json.loads(value) if isinstance(value, str) else value
@@ -203,6 +210,15 @@ OPTIONS: Final[tuple[Option, ...]] = (
         ("LLM_OBS_CAPTURE_CONTENT", "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"),
         "Whether prompts and answers are recorded.",
         _flag,
+    ),
+    Option(
+        "carry_context",
+        "names",
+        (),
+        "",
+        ("LLM_OBS_CARRY_CONTEXT",),
+        "Where the current span and `context` go along by themselves: `pools`, `threads`. See below.",
+        _places,
     ),
     Option(
         "compression",
