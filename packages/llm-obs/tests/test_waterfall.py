@@ -5,28 +5,21 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 from llm_obs.conversation import said
-from llm_obs.waterfall import bar, lines
-from llm_obs_core.interfaces import ContentItem, Coverage, StoredSpan, StoredTrace, TraceSummary
-from llm_obs_testing.spans import make_span
-
-SUMMARY = TraceSummary("t", bytes(16), 0, 10, "n", None, True, 1, 0, 0, 0, 0, None, 0, None, (), (), None, None, None)
+from llm_obs.waterfall import Row, bar, lines
+from llm_obs_core.interfaces import ContentItem
 
 
-def trace(parents: list[int | None]) -> StoredTrace:
-    spans = tuple(
-        StoredSpan(make_span(number, trace=1, parent=parent), {}, ()) for number, parent in enumerate(parents, 1)
-    )
-    return StoredTrace(SUMMARY, spans, Coverage(("memory",)))
+def trace(parents: list[int | None]) -> list[Row]:
+    return [{"span_id": number, "parent_span_id": parent} for number, parent in enumerate(parents, 1)]
 
 
 @given(st.lists(st.none() | st.integers(1, 12), min_size=1, max_size=10))
 def test_every_span_has_one_line(parents: list[int | None]) -> None:
-    numbers = [int.from_bytes(line.stored.span.span_id, "big") for line in lines(trace(parents))]
-    assert sorted(numbers) == list(range(1, len(parents) + 1))
+    assert sorted(line.row["span_id"] for line in lines(trace(parents))) == list(range(1, len(parents) + 1))
 
 
 def test_branches_and_orphans() -> None:
-    drawn = [(line.branches, line.orphan, line.stored.span.span_id[-1]) for line in lines(trace([None, 1, 2, 1, 99]))]
+    drawn = [(line.branches, line.orphan, line.row["span_id"]) for line in lines(trace([None, 1, 2, 1, 99]))]
     assert drawn == [
         ("", False, 1),
         ("├─ ", False, 2),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
-from llm_obs_core.interfaces import StoredSpan, StoredTrace
+__all__ = ["Line", "Row", "bar", "lines"]
 
-__all__ = ["Line", "bar", "lines"]
+Row = Mapping[str, Any]
+"""Columns of a span by name; `lines` needs `span_id` and `parent_span_id`."""
 
 EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
 
@@ -17,28 +18,28 @@ class Line(NamedTuple):
 
     branches: str
     orphan: bool
-    stored: StoredSpan
+    row: Row
 
 
-def lines(trace: StoredTrace) -> Iterator[Line]:
-    """The spans depth first, children by start time; those without their parent stand at the top."""
-    known = {stored.span.span_id for stored in trace.spans}
-    children: dict[bytes | None, list[StoredSpan]] = {}
-    for stored in trace.spans:
-        parent = stored.span.parent_span_id
-        children.setdefault(parent if parent in known and parent != stored.span.span_id else None, []).append(stored)
+def lines(rows: Sequence[Row]) -> Iterator[Line]:
+    """The spans depth first, children in the order of the rows; those without their parent stand at the top."""
+    known = {row["span_id"] for row in rows}
+    children: dict[bytes | None, list[Row]] = {}
+    for row in rows:
+        parent = row["parent_span_id"]
+        children.setdefault(parent if parent in known and parent != row["span_id"] else None, []).append(row)
     seen: set[bytes] = set()
     roots = children.get(None, [])
     # Spans whose parents form a ring hang on none of the roots: each ring begins at its first span.
-    for stored in (*roots, *trace.spans):
-        stack = [(stored, "", "")]
+    for first in (*roots, *rows):
+        stack = [(first, "", "")]
         while stack:
-            item, before, behind = stack.pop()
-            if item.span.span_id in seen:
+            row, before, behind = stack.pop()
+            if row["span_id"] in seen:
                 continue
-            seen.add(item.span.span_id)
-            yield Line(before, before == "" and item.span.parent_span_id is not None, item)
-            mine = [child for child in children.get(item.span.span_id, ()) if child.span.span_id not in seen]
+            seen.add(row["span_id"])
+            yield Line(before, before == "" and row["parent_span_id"] is not None, row)
+            mine = [child for child in children.get(row["span_id"], ()) if child["span_id"] not in seen]
             for place, child in reversed(list(enumerate(mine))):
                 last = place == len(mine) - 1
                 stack.append((child, behind + ("└─ " if last else "├─ "), behind + ("   " if last else "│  ")))
