@@ -12,6 +12,7 @@ import zstandard
 from google.rpc.status_pb2 import Status
 from llm_obs_collector.budget import Budget
 from llm_obs_collector.receivers.decode import decode
+from llm_obs_collector.receivers.http import Page, Route
 from llm_obs_core.auth import Authorizer
 from llm_obs_core.config import ApiKey, HttpReceiver
 from llm_obs_core.errors import ConfigError, LimitError, RetryableError, WireError
@@ -159,6 +160,103 @@ async def test_pipelined_requests_are_answered_in_order() -> None:
         writer.close()
     assert statuses == [404 if n % 3 == 0 else 200 for n in range(60)]
     assert consumer.payloads == [str(n).encode() for n in range(60) if n % 3]
+
+
+async def test_an_upgrade_is_passed_over() -> None:
+    """Clients that would rather speak HTTP/2 ask so with their first request, body and all."""
+    consumer = Remembering()
+    ask = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQA"
+    async with http_server(consumer) as server:
+        reader, writer = await asyncio.open_connection(*server.address.split(":"))
+        data = post(b"first", ask) + post(b"second") + post(b"third", ask)
+        for piece in (data[:100], data[100:-2], data[-2:]):
+            writer.write(piece)
+            await asyncio.sleep(0.01)
+        assert [(await read_answer(reader)).status for _ in range(3)] == [200, 200, 200]
+        writer.write(b"CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (await read_answer(reader)).status == 400
+        writer.close()
+    assert consumer.payloads == [b"first", b"second", b"third"]
+
+
+async def test_the_target_may_name_the_server() -> None:
+    consumer = Remembering()
+    async with http_server(consumer) as server:
+        for target, status in (("http://x:1/v1/traces?a=b", 200), ("https://x/v1/traces", 200), ("http://x/", 404)):
+            assert (await send(server, post(b"x", path=target))).status == status
+
+
+@pytest.mark.parametrize("first", [post(b"good"), post(b"good", "Connection: close")])
+async def test_what_comes_before_garbage_gets_its_own_answer_first(first: bytes) -> None:
+    consumer = Remembering()
+    consumer.gate = asyncio.Event()
+    async with http_server(consumer) as server:
+        reader, writer = await asyncio.open_connection(*server.address.split(":"))
+        writer.write(first + b"\0 garbage\r\n\r\n")
+        await consumer.offered.wait()
+        consumer.gate.set()
+        answer = await read_answer(reader)
+        assert answer.status == 200
+        if "connection" not in answer.headers:
+            assert (await read_answer(reader)).status == 400
+        assert await reader.read() == b""
+        writer.close()
+
+
+async def test_a_sender_that_has_ended_is_answered_and_let_go() -> None:
+    async with http_server(Remembering()) as server:
+        reader, writer = await asyncio.open_connection(*server.address.split(":"))
+        writer.write(post(b"x") + post(b"y"))
+        writer.write_eof()
+        assert [(await read_answer(reader)).status for _ in range(2)] == [200, 200]
+        assert await reader.read() == b""
+        writer.close()
+
+
+async def test_a_sender_that_reads_no_answers_is_not_answered_without_end() -> None:
+    made = 0
+
+    async def large(_: str, __: bytes) -> Page:
+        nonlocal made
+        made += 1
+        return Page(200, "text/plain", bytes(1 << 20))
+
+    async def ask(server: HttpServer) -> asyncio.StreamWriter:
+        _, writer = await asyncio.open_connection(*server.address.split(":"), limit=1)  # it reads no more than this
+        writer.write(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n" * 500)
+        return writer
+
+    async def until_cut_off(writer: asyncio.StreamWriter) -> None:
+        while True:
+            writer.write(b"\r\n")
+            await writer.drain()
+            await asyncio.sleep(0.01)
+
+    async with http_server(Remembering(), pages={"/large": Route(large)}, body_timeout_s=0.3) as server:
+        writer = await ask(server)
+        with pytest.raises(ConnectionError):
+            await until_cut_off(writer)
+        assert made < 20
+        writer.close()
+        writer = await ask(server)
+        before = made
+        while made == before:  # noqa: ASYNC110 - what changes is a number
+            await asyncio.sleep(0.01)
+    writer.close()  # the stop did not wait for it
+
+
+async def test_a_request_behind_another_has_its_own_deadline() -> None:
+    consumer = Remembering()
+    consumer.gate = asyncio.Event()
+    async with http_server(consumer, body_timeout_s=0.05, idle_timeout_s=3600) as server:
+        reader, writer = await asyncio.open_connection(*server.address.split(":"))
+        writer.write(post(b"first") + post(b"second")[:-3])
+        await consumer.offered.wait()
+        await asyncio.sleep(0.5)  # our time: nothing is refused before the first is answered
+        consumer.gate.set()
+        assert [(await read_answer(reader)).status for _ in range(2)] == [200, 408]
+        assert await reader.read() == b""
+        writer.close()
 
 
 async def test_expect_continue_is_answered() -> None:

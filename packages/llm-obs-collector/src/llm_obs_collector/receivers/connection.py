@@ -39,8 +39,13 @@ class Connection(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport | None = None
         self._closing = False
         self._reading = True
-        self.deadline = 0.0
-        self.deadline_refusal: Refusal | None = None
+        self._begun = False
+        self._ended = False
+        self._last = b""
+        self._sent = asyncio.Event()
+        self._sent.set()
+        self._deadline = 0.0
+        self._deadline_refusal: Refusal | None = None
 
     # --- asyncio -----------------------------------------------------------------------------------------------------
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -56,6 +61,7 @@ class Connection(asyncio.BufferedProtocol):
         for request in (self._request, *self._waiting):
             request.held.release()
         self._waiting.clear()
+        self._sent.set()
         self._server.closed(self)
 
     def get_buffer(self, sizehint: int) -> bytearray:
@@ -64,24 +70,38 @@ class Connection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Feeds the parser."""
-        if self._closing:
+        data = memoryview(self._server.buffer)[:nbytes]
+        while not self._closing:
+            try:
+                self._parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                data = self._pass_over(data[upgrade.args[0] :])
+                continue
+            except httptools.HttpParserError as error:
+                self._refuse_now(Refusal(Cause.MALFORMED, f"expected an HTTP/1.1 request, got {error}"))
             return
-        try:
-            self._parser.feed_data(memoryview(self._server.buffer)[:nbytes])
-        except httptools.HttpParserUpgrade:
-            self._refuse_now(Refusal(Cause.MALFORMED, "expected HTTP/1.1 requests, got a protocol upgrade"))
-        except httptools.HttpParserError as error:
-            self._refuse_now(Refusal(Cause.MALFORMED, f"expected an HTTP/1.1 request, got {error}"))
 
     def eof_received(self) -> bool:
         """Keeps the writing half open while answers are owed."""
+        self._ended = True
         self._closing_after_answers()
         return bool(self._waiting or self.worker)
+
+    def pause_writing(self) -> None:
+        """The sender does not read its answers: no more are made, and not for long."""
+        self._sent.clear()
+        self._set_deadline(self._server.settings.body_timeout_s, None)
+
+    def resume_writing(self) -> None:
+        """It has read them."""
+        self._sent.set()
 
     # --- httptools ---------------------------------------------------------------------------------------------------
     def on_message_begin(self) -> None:
         """A new request."""
         self._request = Request(Held(self._server.budget))
+        self._begun = True
+        self._await_headers()
 
     def on_url(self, url: bytes) -> None:
         """Part of the target."""
@@ -101,6 +121,8 @@ class Connection(asyncio.BufferedProtocol):
         request = self._request
         request.method = self._parser.get_method().decode("latin-1")
         request.keep_alive = self._parser.should_keep_alive()
+        if self._parser.should_upgrade():
+            return  # it comes again, without the wish
         request.refusal = request.refusal or self._server.screen(request)
         if request.refusal is not None:
             if request.content_length or "transfer-encoding" in request.headers:
@@ -129,24 +151,28 @@ class Connection(asyncio.BufferedProtocol):
 
     def on_message_complete(self) -> None:
         """Hands the request over, and stops reading when too many wait."""
-        if self._closing:
+        if self._closing or self._parser.should_upgrade():
             return
         self._waiting.append(self._request)
         self._request = Request(Held(self._server.budget))
+        self._begun = False
         self._await_headers()
         if len(self._waiting) >= MAX_PIPELINED and self._reading and self._transport is not None:
             self._reading = False
             self._transport.pause_reading()
         if self.worker is None:
-            self.worker = asyncio.get_running_loop().create_task(self._work())
-            self.worker.add_done_callback(self._worked)
+            self._start_work()
 
     # --- work --------------------------------------------------------------------------------------------------------
+    def _start_work(self) -> None:
+        self.worker = asyncio.get_running_loop().create_task(self._work())
+        self.worker.add_done_callback(self._worked)
+
     async def _work(self) -> None:
         while self._waiting:
             request = self._waiting.popleft()
-            self.deadline = 0.0  # our time, not the sender's
             try:
+                await self._sent.wait()
                 answer = await self._server.answer(request)
             finally:
                 request.held.release()
@@ -159,34 +185,59 @@ class Connection(asyncio.BufferedProtocol):
             if not self._reading and len(self._waiting) < MAX_PIPELINED:
                 self._reading = True
                 self._transport.resume_reading()
-        self._await_idle()
-        self._closing_after_answers(only_if_asked=True)
+                if self._begun:
+                    self._await_headers()  # it was not the sender who was slow
 
     def _worked(self, task: asyncio.Task[None]) -> None:
         self.worker = None
         if not task.cancelled() and task.exception() is not None:
             self._server.failed(task.exception())
             self._close()
-        elif self._waiting and not self._closing:
-            self.worker = asyncio.get_running_loop().create_task(self._work())
-            self.worker.add_done_callback(self._worked)
+        elif self._transport is None or self._transport.is_closing():
+            return
+        elif self._waiting:
+            self._start_work()
+        elif self._last:
+            self._transport.write(self._last)
+            self._close()
+        elif self._server.stopping or self._ended:
+            self._close()
+        elif not self._begun:
+            self._set_deadline(self._server.settings.idle_timeout_s, None)
+
+    def overdue(self, now: float) -> bool:
+        """Whether the sender has let a deadline pass. While an answer is being made, it is our time."""
+        return 0.0 < self._deadline < now and (self.worker is None or not self._sent.is_set())
 
     def expire(self) -> None:
         """The deadline has passed: answers with its refusal, if any, and closes."""
-        if self.deadline_refusal is not None and not self.worker:
-            self._refuse_now(self.deadline_refusal)
+        if not self._sent.is_set() and self._transport is not None:
+            self._transport.abort()
+        elif self._deadline_refusal is not None:
+            self._refuse_now(self._deadline_refusal)
         else:
             self._close()
 
     def stop(self) -> None:
-        """Closes once every answer that is owed has been sent."""
+        """Closes once every answer that is owed has been sent; does not wait for a sender that reads none."""
+        if not self._sent.is_set() and self._transport is not None:
+            self._transport.abort()
         self._closing_after_answers()
 
-    def _closing_after_answers(self, *, only_if_asked: bool = False) -> None:
-        if only_if_asked and not self._server.stopping:
-            return
-        if self.worker is None or only_if_asked:
+    def _closing_after_answers(self) -> None:
+        if self.worker is None:
             self._close()
+
+    def _pass_over(self, rest: memoryview) -> memoryview:
+        """The request again without its wish for another protocol (a server may ignore it, RFC 9110, 7.8)."""
+        request = self._request
+        if request.method == "CONNECT":
+            self._refuse_now(Refusal(Cause.MALFORMED, "expected POST /v1/traces, got CONNECT"))
+            return rest
+        head = [f"{request.method} {request.target.decode('latin-1')} HTTP/1.1"]
+        head += [f"{name}: {text}" for name, text in request.headers.items() if name not in ("connection", "upgrade")]
+        self._parser = httptools.HttpRequestParser(self)
+        return memoryview("\r\n".join([*head, "\r\n"]).encode("latin-1") + bytes(rest))
 
     def _count_header(self, nbytes: int) -> None:
         request = self._request
@@ -205,8 +256,13 @@ class Connection(asyncio.BufferedProtocol):
         self._server.refused(self._request, refusal)
         self._request.body.clear()
         self._request.held.release()
-        self._transport.write(refused(refusal, keep_alive=False))
-        self._close()
+        answer = refused(refusal, keep_alive=False)
+        if self.worker is None:
+            self._transport.write(answer)
+            self._close()
+        else:  # after the answers that are owed
+            self._closing = True
+            self._last = answer
 
     def _close(self) -> None:
         self._closing = True
@@ -214,14 +270,11 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.close()
 
     def _set_deadline(self, seconds: float, refusal: Refusal | None) -> None:
-        self.deadline = asyncio.get_running_loop().time() + seconds if seconds else 0.0
-        self.deadline_refusal = refusal
+        self._deadline = asyncio.get_running_loop().time() + seconds if seconds else 0.0
+        self._deadline_refusal = refusal
 
     def _await_headers(self) -> None:
         self._set_deadline(
             self._server.settings.header_timeout_s,
             Refusal(Cause.TIMEOUT, "expected the headers within receiver.http.header_timeout_s; send them faster"),
         )
-
-    def _await_idle(self) -> None:
-        self._set_deadline(self._server.settings.idle_timeout_s, None)

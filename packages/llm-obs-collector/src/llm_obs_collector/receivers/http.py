@@ -262,5 +262,5 @@ class HttpServer:
         while True:
             await asyncio.sleep(SWEEP_INTERVAL_S)
             now = loop.time()
-            for connection in [item for item in self._connections if 0.0 < item.deadline < now]:
+            for connection in [item for item in self._connections if item.overdue(now)]:
                 connection.expire()

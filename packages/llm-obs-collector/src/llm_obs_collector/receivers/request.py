@@ -59,8 +59,11 @@ class Request:
 
     @property
     def path(self) -> str:
-        """The target without its query."""
-        return self.target.split(b"?", 1)[0].decode("latin-1")
+        """The target without its query, and without the server's name, which it may begin with (RFC 9112, 3.2.2)."""
+        path = self.target.split(b"?", 1)[0].decode("latin-1")
+        if path.startswith(("http://", "https://")):
+            return "/" + path.split("/", 3)[3] if path.count("/") > 2 else "/"
+        return path
 
     @property
     def media_type(self) -> str:
