@@ -146,7 +146,7 @@ def docs(session: nox.Session) -> None:
     """Writes the reference from the code, builds the site, and shows what the next changelog will say."""
     sync(session)
     session.run("python", "docs/generate.py")
-    session.run("mkdocs", "build", "--quiet", "--strict", env={"DISABLE_MKDOCS_2_WARNING": "true"})
+    session.run("mkdocs", "build", "--quiet", "--strict", env={"NO_MKDOCS_2_WARNING": "1"})
     session.run("towncrier", "build", "--draft", "--version", "next")
 
 

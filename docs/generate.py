@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -19,17 +20,22 @@ ROOT: Final = DOCS.parent
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """A Markdown table; bars in cells are escaped."""
+    """A Markdown table; bars in cells are escaped, and what would be HTML outside of code."""
+
+    def escaped(cell: str) -> str:
+        cell = re.sub(r"<(?=[^`]*(?:`[^`]*`[^`]*)*$)", "&lt;", cell)
+        return cell.replace("|", "\\|").replace("\n", " ")
+
     lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
-    lines += [
-        "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in row) + " |" for row in rows
-    ]
+    lines += ["| " + " | ".join(escaped(str(cell)) for cell in row) + " |" for row in rows]
     return "\n".join(lines) + "\n"
 
 
 def default(value: Any) -> str:
     """A default as it stands in TOML."""
     value = msgspec.to_builtins(value)
+    if isinstance(value, dict) and value:
+        return ", ".join(f"`{name}`" for name in value)
     return "–" if value is None or value in ({}, ()) else f"`{msgspec.json.encode(value).decode()}`"
 
 
