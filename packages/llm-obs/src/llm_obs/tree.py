@@ -84,7 +84,8 @@ def _widths(drawn: Sequence[tuple[Line, _Said]], columns: int) -> _Widths:
     """Names get a third of what numbers leave, notes two fifths of the rest, when they need as much."""
     length, usage, cost = (max(MIN_NUMBER_COLUMNS, *(len(said[place]) for _, said in drawn)) for place in (1, 2, 3))
     room = columns - length - usage - cost - 5 * len(GAP)
-    name = min(max(_cells(line.branches) + _cells(said.name) for line, said in drawn), max(room // 3, MIN_BAR_COLUMNS))
+    longest = max(_cells(line.branches) + _cells(said.name) for line, said in drawn)
+    name = min(longest, max(min(room - 2 * MIN_BAR_COLUMNS, room // 2), MIN_BAR_COLUMNS))
     notes = max(_cells(said.error) + bool(said.error and said.notes) + _cells(said.notes) for _, said in drawn)
     notes = min(notes, max((room - name) * 2 // 5, MIN_BAR_COLUMNS))
     return _Widths(name, min(max(room - name - notes, MIN_BAR_COLUMNS), MAX_BAR_COLUMNS), length, usage, cost, notes)
