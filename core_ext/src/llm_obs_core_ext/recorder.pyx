@@ -17,11 +17,12 @@ from libc.stdlib cimport realloc
 from libc.string cimport memcmp, memmove
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
+from llm_obs_core import semconv
 from opentelemetry import trace as api
 
 from llm_obs_core_ext.otlpwrite cimport (
     Buf, buf_free, buf_need, clean, clean_key, close_length, put_big64, put_byte, put_bytes, put_count, put_fixed64,
-    put_flags, put_key_value, put_mapping, put_raw, put_string, read_varint, varint_size,
+    put_flags, put_key_value, put_mapping, put_raw, put_string, read_key_value, read_varint, varint_size,
 )
 from llm_obs_core_ext.readable cimport Entry, ReadableSpan
 
@@ -37,6 +38,8 @@ cdef object Status = api.Status
 cdef object StatusCode = api.StatusCode
 cdef object ERROR = StatusCode.ERROR
 cdef object UNSET = StatusCode.UNSET
+cdef str INPUT_TOKENS = semconv.USAGE_INPUT_TOKENS
+cdef str OUTPUT_TOKENS = semconv.USAGE_OUTPUT_TOKENS
 
 
 cdef int64_t now_ns() noexcept nogil:
@@ -361,9 +364,42 @@ cdef class RecordedSpan(ReadableSpan):
                 self.scope.spans.size = before
                 self.scope.queue._drop("encoding", 1)
                 log.warning("span %r was not recorded: %s", self._name, error)
+        elif self.pending is not None:
+            try:
+                self.undecided()
+            except Exception as error:
+                self.scope.queue.lose("encoding", 1)
+                log.warning("span %r was not recorded: %s", self._name, error)
         if self.processors:
             for processor in self.processors:
                 processor.on_end(self)
+
+    cdef int undecided(self) except -1:
+        """Hands the span to its trace, which is not decided yet."""
+        cdef Buf b = Buf(NULL, 0, 0)
+        cdef uint64_t tokens = 0
+        cdef bytes span
+        try:
+            self.write(&b)
+            span = PyBytes_FromStringAndSize(<const char *>b.data, b.size)
+        finally:
+            buf_free(&b)
+        if self.pending.owner.tokens:
+            tokens = self.count_of(INPUT_TOKENS) + self.count_of(OUTPUT_TOKENS)
+        return self.pending.ended(self.scope, span, self.end_ns, self.local_root, self.status_number == 2, tokens)
+
+    cdef uint64_t count_of(self, str key) except? 0:
+        """The value of an attribute that is a count; 0 without it."""
+        cdef uint32_t i
+        cdef const uint8_t *p
+        cdef uint64_t n
+        for i in range(self.entry_count):
+            if self.entries[i].size and self.entries[i].hash == PyObject_Hash(key):
+                p = self.attributes_buf.data + self.entries[i].start + 1
+                n = read_varint(&p)
+                value = read_key_value(p, p + n)[1]
+                return <uint64_t>value if isinstance(value, int) and value > 0 else 0
+        return 0
 
     cdef size_t estimate(self) except? 0:
         cdef size_t n = self.attributes_buf.size - self.dead_bytes + 128 + 4 * len(self._name)

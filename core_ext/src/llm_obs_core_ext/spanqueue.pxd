@@ -40,3 +40,5 @@ cdef class SpanQueue:
     cdef int admit(self, size_t estimate, bint error) except -1
     cdef int commit(self, ScopeBuffer scope, size_t before) except -1
     cdef int _drop(self, str reason, uint64_t count) except -1
+    cdef int lose(self, str reason, uint64_t count) except -1
+    cdef int take_over(self, ScopeBuffer scope, bytes span, bytes more, bint error) except -1

@@ -11,7 +11,7 @@ from libc.stdint cimport uint8_t
 from libc.string cimport memcpy
 
 from llm_obs_core_ext.otlpwrite cimport (
-    Buf, buf_free, buf_need, close_length, put_byte, put_raw, put_string, read_varint, put_key_value, clean, varint_size,
+    Buf, buf_free, buf_need, close_length, put_byte, put_raw, put_string, put_varint, read_varint, put_key_value, clean, varint_size,
     write_varint,
 )
 
@@ -273,6 +273,25 @@ cdef class SpanQueue:
             self._drop("queue_full", 1)
             return 0
         return 1
+
+    cdef int lose(self, str reason, uint64_t count) except -1:
+        """Counts spans that were recorded and are lost before they came here."""
+        self.created += count
+        return self._drop(reason, count)
+
+    cdef int take_over(self, ScopeBuffer scope, bytes span, bytes more, bint error) except -1:
+        """Takes a finished span, a `ScopeSpans.spans` field, with one more field of its own behind the others."""
+        cdef const uint8_t *p = <const uint8_t *>PyBytes_AS_STRING(span) + 1
+        cdef size_t before = scope.spans.size, extra = PyBytes_GET_SIZE(more)
+        cdef size_t body = read_varint(&p)
+        if not self.admit(body + extra + 16, error):
+            return 0
+        buf_need(&scope.spans, body + extra + 16)
+        put_byte(&scope.spans, 0x12)
+        put_varint(&scope.spans, body + extra)
+        put_raw(&scope.spans, p, body)
+        put_raw(&scope.spans, PyBytes_AS_STRING(more), extra)
+        return self.commit(scope, before)
 
     cdef int commit(self, ScopeBuffer scope, size_t before) except -1:
         """Takes over the span written to `scope.spans` from offset `before` on."""

@@ -5,6 +5,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Link, Span, SpanKind
 from opentelemetry.util.types import Attributes
 
+from llm_obs_core_ext.pending import Pending
 from llm_obs_core_ext.recorder import Limits
 from llm_obs_core_ext.spanqueue import ScopeBuffer
 from llm_obs_core_ext.template import CallTemplate
@@ -25,6 +26,7 @@ class RecordingTracer:
         sampler: Any,
         processors: Sequence[Any],
         attributes_key: str | None,
+        pending: Pending | None = None,
     ) -> None: ...
     def start_span(
         self,

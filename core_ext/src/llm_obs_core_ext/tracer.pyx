@@ -16,6 +16,7 @@ from libc.string cimport memcpy
 from opentelemetry import context as context_api, trace as api
 from opentelemetry.trace.propagation import _SPAN_KEY
 
+from llm_obs_core_ext.pending cimport Pending, PendingTrace
 from llm_obs_core_ext.recorder cimport Limits, RecordedSpan, now_ns
 from llm_obs_core_ext.spanqueue cimport ScopeBuffer
 from llm_obs_core_ext.template cimport CallTemplate
@@ -74,6 +75,7 @@ cdef class RecordingTracer:
         threshold: Rejection threshold of head sampling: 0 records every root, 2**56 none.
         sampler: An OpenTelemetry `Sampler` that decides instead; None uses the threshold.
         processors: Called as ``on_start(span, context)``, ``on_ending(span)``, ``on_end(span)``; must not raise.
+        pending: Records traces that the threshold rejects until their local root's end decides; None records none of them.
         attributes_key: Key in the OpenTelemetry context of a tuple of (key, value) pairs that every span gets.
     """
 
@@ -83,10 +85,12 @@ cdef class RecordingTracer:
     cdef readonly object sampler
     cdef readonly tuple processors
     cdef object attributes_key, state, variable
+    cdef Pending pending
     cdef dict __dict__
 
     def __init__(
-        self, ScopeBuffer scope not None, Limits limits not None, uint64_t threshold, sampler, processors, attributes_key
+        self, ScopeBuffer scope not None, Limits limits not None, uint64_t threshold, sampler, processors, attributes_key,
+        Pending pending=None,
     ):
         self.scope = scope
         self.limits = limits
@@ -94,6 +98,7 @@ cdef class RecordingTracer:
         self.sampler = sampler
         self.processors = tuple(processors)
         self.attributes_key = attributes_key
+        self.pending = pending
         if threshold and threshold <= LOW_56:
             self.state = TraceState([("ot", "th:" + f"{threshold:014x}".rstrip("0"))])
         runtime = context_api._RUNTIME_CONTEXT
@@ -134,7 +139,9 @@ cdef class RecordingTracer:
         cdef object parent = None, parent_context = None, state = None, sampled_attributes = attributes
         cdef uint64_t high = 0, low = 0, parent_id = 0
         cdef uint8_t parent_flags = 0, flags
-        cdef bint has_parent = False, remote = False, recording
+        cdef bint has_parent = False, remote = False, recording, local_root = False
+        cdef PendingTrace trace = None
+        cdef int64_t started = 0
         if context is None:
             context_now = self.current()
         else:
@@ -150,6 +157,7 @@ cdef class RecordingTracer:
                 parent_id = above.span_id
                 parent_flags = above.flags
                 state = above.trace_state
+                trace = above.pending
             elif isinstance(parent, api.Span):
                 parent_context = parent.get_span_context()
                 if parent_context is not None and parent_context.is_valid:
@@ -183,6 +191,16 @@ cdef class RecordingTracer:
             recording = (low & LOW_56) >= self.threshold
             flags |= recording
             state = self.state
+        if not recording and self.sampler is None and self.pending is not None:
+            started = now_ns() if start_time is None else <int64_t>start_time
+            if trace is None and (not has_parent or remote):
+                trace = self.pending.begin(started)
+                local_root = True
+            recording = trace is not None and not trace.closed()
+            if not has_parent:
+                state = None  # no threshold: what a rule keeps stands beside the sample
+        else:
+            trace = None
         if not recording:
             self.scope.queue.sampled_out += 1
             return NonRecordingSpan(
@@ -207,7 +225,12 @@ cdef class RecordingTracer:
         span.marks_errors = set_status_on_exception
         span.scope = self.scope
         span.limits = self.limits
-        span.start_ns = now_ns() if start_time is None else <int64_t>start_time
+        span.pending = trace
+        span.local_root = local_root
+        if started:
+            span.start_ns = started
+        else:
+            span.start_ns = now_ns() if start_time is None else <int64_t>start_time
         if self.attributes_key is not None:
             found = PyDict_GetItemWithError(context_now, self.attributes_key)
             if found != NULL:

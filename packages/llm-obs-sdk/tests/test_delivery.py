@@ -258,7 +258,7 @@ def test_a_provider_without_processors_is_refused_by_name():
 def test_sampling_is_consistent_and_says_its_threshold(collector):
     assert f"{sampling.threshold(0.01):014x}".rstrip("0") == "fd70a4"
     assert (sampling.threshold(1.0), sampling.threshold(0.0)) == (0, 1 << 56)
-    client = sdk.init("t", endpoint=collector.url, instrument=(), sample_rate=0.25)
+    client = sdk.init("t", endpoint=collector.url, instrument=(), sample_rate=0.25, keep_errors=False, keep_slow_s=0)
     floor = sampling.threshold(0.25)
     kept = 0
     for _ in range(2000):

@@ -6,10 +6,14 @@ import atexit
 import logging
 import os
 import threading
+import time
+from dataclasses import replace
 from typing import Any
 
 from llm_obs_core import semconv
 from llm_obs_core.errors import ConfigError
+from llm_obs_core_ext.pending import Pending
+from llm_obs_core_ext.spanqueue import SpanQueue
 
 from llm_obs_sdk import sampling
 from llm_obs_sdk.delivery import Delivery
@@ -45,6 +49,7 @@ class Client:
         self.guard = Guard()
         self._closed = False
         self._processor: Any = None
+        self._pending: Pending | None = None
         threshold, chosen = sampling.choose(options["sample_rate"], sampler)
         try:
             self.delivery = Delivery(options, f"llm-obs-sdk/{version}")
@@ -57,7 +62,10 @@ class Client:
         if tracer_provider is None:
             from llm_obs_sdk.provider import Provider
 
-            self.provider = Provider(self.delivery.queue, _resource(options, version), threshold, chosen)
+            queue = self.delivery.queue
+            self._pending = _pending(options, queue)
+            resource = _resource(options, version)
+            self.provider = Provider(queue, resource, threshold, chosen, pending=self._pending)
         else:
             from llm_obs_sdk.processor import attach
 
@@ -84,11 +92,14 @@ class Client:
 
     def flush(self, timeout_s: float = 5.0) -> FlushResult:
         """Delivers what has ended, within `timeout_s` seconds; see `FlushResult`."""
-        return self.delivery.flush(timeout_s)
+        return self._counted(self.delivery.flush(timeout_s))
 
     def ledger(self) -> FlushResult:
         """The ledger now, without waiting."""
-        return self.delivery.result(self.delivery.queue.queued == 0)
+        return self._counted(self.delivery.result(self.delivery.queue.queued == 0))
+
+    def _counted(self, result: FlushResult) -> FlushResult:
+        return result if self._pending is None else replace(result, pending=self._pending.spans)
 
     def shutdown(self, timeout_s: float = 5.0) -> FlushResult:
         """Takes the wrappers off, delivers what is left within `timeout_s` seconds and ends. May be called twice."""
@@ -98,6 +109,8 @@ class Client:
             self._carrier.remove()
             if self._processor is not None:
                 self._processor.detach()
+            if self._pending is not None:
+                self._pending.close(time.time_ns())
         return self.delivery.stop(timeout_s)
 
     def after_fork(self) -> None:
@@ -222,6 +235,15 @@ def shutdown(timeout_s: float = 5.0) -> FlushResult:
     with _holder.lock:
         client, _holder.client = _holder.client, None
     return client.shutdown(timeout_s) if client is not None else FlushResult(True, 0, 0, 0)
+
+
+def _pending(options: dict[str, Any], queue: SpanQueue) -> Pending | None:
+    """What waits for the rules that keep traces; None when nothing is rejected, or nothing could keep it."""
+    rate = options["sample_rate"]
+    rules = (options["keep_errors"], options["keep_slow_s"], options["keep_tokens"])
+    if rate is None or rate >= 1.0 or options["disabled"] or not any(rules):
+        return None
+    return Pending(queue, *rules, options["pending_bytes"])
 
 
 def _resource(options: dict[str, Any], version: str) -> Any:

@@ -18,8 +18,9 @@ class FlushResult:
         exported: Spans that the collector has acknowledged.
         queued: Spans that still wait.
         dropped: Spans that are lost, by reason.
-        sampled_out: Spans that head sampling did not record; not part of `created`.
+        sampled_out: Spans that head sampling did not record, or recorded and gave up; not part of `created`.
         failures: The last failure of the delivery in words; empty when it works.
+        pending: Spans that have ended in traces which no rule has decided yet; not part of `created`.
     """
 
     ok: bool
@@ -29,3 +30,4 @@ class FlushResult:
     dropped: dict[str, int] = field(default_factory=dict)
     sampled_out: int = 0
     failures: str = ""
+    pending: int = 0

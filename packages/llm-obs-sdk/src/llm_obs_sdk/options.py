@@ -70,6 +70,23 @@ def _seconds(value: Any) -> float:
     return seconds
 
 
+def _seconds_or_none(value: Any) -> float:
+    try:
+        return 0.0 if float(value) == 0.0 else _seconds(value)
+    except (TypeError, ValueError):
+        raise ValueError("a number of seconds, or 0") from None
+
+
+def _count(value: Any) -> int:
+    try:
+        count = int(value)
+    except (TypeError, ValueError):
+        raise ValueError("a whole number") from None
+    if count < 0:
+        raise ValueError("a whole number, 0 or more")
+    return count
+
+
 def _bytes(value: Any) -> int:
     try:
         size = int(value)
@@ -183,6 +200,42 @@ OPTIONS: Final[tuple[Option, ...]] = (
         ("LLM_OBS_SAMPLE_RATE",),
         "Share of traces that is recorded, by trace id. Unset: `OTEL_TRACES_SAMPLER`, then 1.",
         _rate,
+    ),
+    Option(
+        "keep_errors",
+        "bool",
+        True,
+        "",
+        ("LLM_OBS_KEEP_ERRORS",),
+        "Whether a trace that `sample_rate` rejects is kept when one of its spans has an error.",
+        _flag,
+    ),
+    Option(
+        "keep_slow_s",
+        "float",
+        5.0,
+        "s",
+        ("LLM_OBS_KEEP_SLOW_S",),
+        "As `keep_errors`, when its local root lasts as long; 0 for no such rule.",
+        _seconds_or_none,
+    ),
+    Option(
+        "keep_tokens",
+        "int",
+        0,
+        "tokens",
+        ("LLM_OBS_KEEP_TOKENS",),
+        "As `keep_errors`, when its calls use as many input and output tokens together; 0 for no such rule.",
+        _count,
+    ),
+    Option(
+        "pending_bytes",
+        "int",
+        16 * MIB,
+        "bytes",
+        ("LLM_OBS_PENDING_BYTES",),
+        "Bound of the spans that wait for these rules; beyond it the oldest trace has to go.",
+        _bytes,
     ),
     Option(
         "instrument",

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from llm_obs_core_ext.pending import Pending
 from llm_obs_core_ext.recorder import Limits, RecordedSpan
 from llm_obs_core_ext.spanqueue import SpanQueue
 from llm_obs_core_ext.tracer import RecordingTracer
@@ -98,6 +99,7 @@ class Provider(api.TracerProvider):
         threshold: Rejection threshold of head sampling, 0 to 2**56.
         sampler: An OpenTelemetry `Sampler` that decides instead of the threshold.
         limits: Span limits; None reads the `OTEL_*` variables.
+        pending: What records the traces that the threshold rejects until they are decided; None records none of them.
     """
 
     def __init__(
@@ -107,7 +109,9 @@ class Provider(api.TracerProvider):
         threshold: int,
         sampler: Any = None,
         limits: SpanLimits | None = None,
+        pending: Pending | None = None,
     ) -> None:
+        self.pending = pending
         self.resource = resource
         self._queue = queue
         self._threshold = threshold
@@ -140,6 +144,7 @@ class Provider(api.TracerProvider):
                     self._sampler,
                     self._processors,
                     ATTRIBUTES_KEY,
+                    self.pending,
                 )
                 self._tracers[key] = tracer
             return tracer
@@ -158,5 +163,7 @@ class Provider(api.TracerProvider):
             item.inner.shutdown()
 
     def after_fork(self) -> None:
-        """A forked child needs a lock that nobody holds."""
+        """A forked child needs a lock that nobody holds, and waits for no trace of its parent."""
+        if self.pending is not None:
+            self.pending.reset()
         self._lock = threading.Lock()
