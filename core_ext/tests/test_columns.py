@@ -6,41 +6,23 @@ from typing import Any
 
 import pytest
 from arrow_reading import array_of, pylist, rows_of
+from batch_properties import BatchProperties
 from column_oracle import row_of
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from llm_obs_core.model import SPAN_COLUMNS
 from llm_obs_core_ext.batch import KeyTable, SpanBatch
 from llm_obs_core_ext.scan import scan
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest as Request
+from otlp_values import add_attributes
 from python_work import python_work
-from random_requests import call_request, message_of, odd
-
-LIMIT = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-SEEDS = st.integers(0, 2**64)
 
 
 def one_span(attributes: dict[str, Any] | None = None, spans: int = 1, **fields: Any) -> SpanBatch:
-    """A batch of equal spans; a list is an array of strings."""
+    """A batch of equal spans."""
     message = Request()
     scope = message.resource_spans.add().scope_spans.add()
     for n in range(spans):
         span = scope.spans.add(**{"trace_id": b"t" * 16, "span_id": (n + 1).to_bytes(8, "big"), **fields})
-        for key, value in (attributes or {}).items():
-            entry = span.attributes.add(key=key).value
-            match value:
-                case list():
-                    entry.array_value.SetInParent()
-                    for item in value:
-                        entry.array_value.values.add().string_value = item
-                case bool():
-                    entry.bool_value = value
-                case int():
-                    entry.int_value = value
-                case float():
-                    entry.double_value = value
-                case str():
-                    entry.string_value = value
+        add_attributes(span, attributes or {})
     return scan(message.SerializeToString())
 
 
@@ -48,38 +30,9 @@ def value(column: str, attributes: dict[str, Any] | None = None, **fields: Any) 
     return pylist(one_span(attributes, **fields).columns()[column])[0]
 
 
-def check(batch: SpanBatch) -> None:
-    assert rows_of(batch.columns()) == [row_of(span) for span in batch.spans()]
-
-
-@LIMIT
-@given(SEEDS)
-def test_model_calls(seed: int) -> None:
-    message, _ = call_request(seed)
-    check(scan(message.SerializeToString()))
-
-
-@LIMIT
-@given(SEEDS)
-def test_odd_encodings(seed: int) -> None:
-    message, random_ = call_request(seed, odd_values=0.6)
-    check(scan(odd(message, random_)))
-
-
-@LIMIT
-@given(SEEDS)
-def test_any_message(seed: int) -> None:
-    message, _ = message_of(seed)
-    check(scan(message.SerializeToString()))
-
-
-@LIMIT
-@given(SEEDS, SEEDS)
-def test_batches_of_several_buffers(one: int, two: int) -> None:
-    first, second = (scan(call_request(seed)[0].SerializeToString()) for seed in (one, two))
-    mask = bytes(n % 3 > 0 for n in range(len(first)))
-    batch = SpanBatch.concat([first.select(mask), second, first])
-    check(batch)
+class TestColumns(BatchProperties):
+    def check(self, batch: SpanBatch) -> None:
+        assert rows_of(batch.columns()) == [row_of(span) for span in batch.spans()]
 
 
 def test_every_column_has_its_type_and_only_nullable_ones_are_null() -> None:

@@ -10,17 +10,15 @@ from typing import Any
 
 import pytest
 from arrow_reading import rows_of
-from hypothesis import HealthCheck, given, settings
+from batch_properties import BatchProperties
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from llm_obs_core.model import CONTENT_SLOTS, AttributeValue, Span
 from llm_obs_core_ext.batch import KeyTable, SpanBatch
 from llm_obs_core_ext.scan import scan
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest as Request
 from python_work import python_work
-from random_requests import call_request, message_of, odd
 
-LIMIT = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-SEEDS = st.integers(0, 2**64)
 KEY = b"tenant key of 26 bytes ..."
 LISTS = ("input", "output", "system", "tools", "documents")
 
@@ -105,34 +103,8 @@ def check(batch: SpanBatch) -> None:
     assert len(contents) == len(expected)
 
 
-# --- any request -----------------------------------------------------------------------------------------------------
-
-
-@LIMIT
-@given(SEEDS)
-def test_model_calls(seed: int) -> None:
-    message, _ = call_request(seed)
-    check(scan(message.SerializeToString()))
-
-
-@LIMIT
-@given(SEEDS)
-def test_odd_encodings(seed: int) -> None:
-    message, random_ = call_request(seed, odd_values=0.7)
-    check(scan(odd(message, random_)))
-
-
-@LIMIT
-@given(SEEDS, SEEDS)
-def test_batches_of_several_buffers(one: int, two: int) -> None:
-    first, second = (scan(call_request(seed)[0].SerializeToString()) for seed in (one, two))
-    check(SpanBatch.concat([first.select(bytes(n % 3 > 0 for n in range(len(first)))), second, first]))
-
-
-@LIMIT
-@given(SEEDS)
-def test_any_message(seed: int) -> None:
-    check(scan(message_of(seed)[0].SerializeToString()))
+class TestContents(BatchProperties):
+    check = staticmethod(check)
 
 
 # --- any text --------------------------------------------------------------------------------------------------------

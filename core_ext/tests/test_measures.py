@@ -8,19 +8,18 @@ from typing import Any
 
 import pytest
 from arrow_reading import array_of, rows_of
+from batch_properties import LIMIT, SEEDS, BatchProperties
 from column_oracle import row_of
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import given
 from llm_obs_core import histogram, semconv
 from llm_obs_core.model import MEASURE_KEYS, MEASURE_VALUES
 from llm_obs_core_ext.batch import KeyTable, SpanBatch
 from llm_obs_core_ext.scan import scan
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest as Request
+from otlp_values import add_attributes
 from python_work import python_work
-from random_requests import call_request, message_of, odd
+from random_requests import call_request, odd
 
-LIMIT = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-SEEDS = st.integers(0, 2**64)
 KEYS = [column.name for column in MEASURE_KEYS]
 SUMS = [column.name for column in MEASURE_VALUES if column.type == "int64"]
 HISTOGRAMS = [column.name for column in MEASURE_VALUES if column.type == "histogram"]
@@ -100,38 +99,18 @@ def read(batch: SpanBatch) -> Rows:
     return rows
 
 
-def check(batch: SpanBatch) -> None:
-    found, wanted = read(batch), expected(batch)
-    assert list(found) == list(wanted)
-    assert found == wanted
+class TestMeasures(BatchProperties):
+    def check(self, batch: SpanBatch) -> None:
+        found, wanted = read(batch), expected(batch)
+        assert list(found) == list(wanted)
+        assert found == wanted
 
-
-# --- any request -----------------------------------------------------------------------------------------------------
-
-
-@LIMIT
-@given(SEEDS)
-def test_model_calls(seed: int) -> None:
-    check(scan(call_request(seed)[0].SerializeToString()))
-
-
-@LIMIT
-@given(SEEDS)
-def test_many_calls_of_few_keys(seed: int) -> None:
-    check(scan(call_request(seed, keys=FEW_KEYS, odd_values=0.05)[0].SerializeToString()))
-
-
-@LIMIT
-@given(SEEDS)
-def test_odd_encodings(seed: int) -> None:
-    message, random_ = call_request(seed, odd_values=0.5, keys=FEW_KEYS)
-    check(scan(odd(message, random_)))
-
-
-@LIMIT
-@given(SEEDS)
-def test_any_message(seed: int) -> None:
-    check(scan(message_of(seed)[0].SerializeToString()))
+    @LIMIT
+    @given(SEEDS)
+    def test_many_calls_of_few_keys(self, seed: int) -> None:
+        message, random_ = call_request(seed, keys=FEW_KEYS, odd_values=0.05)
+        self.check(scan(message.SerializeToString()))
+        self.check(scan(odd(message, random_)))
 
 
 def added(parts: Iterable[Rows]) -> Rows:
@@ -167,17 +146,7 @@ def calls(*many: dict[str, Any], measured: bool = False, **fields: Any) -> SpanB
     scope = resource.scope_spans.add()
     for n, attributes in enumerate(many):
         span = scope.spans.add(**{"trace_id": b"t" * 16, "span_id": (n + 1).to_bytes(8, "big"), **fields})
-        for key, value in {semconv.OPERATION_NAME: "chat", **attributes}.items():
-            entry = span.attributes.add(key=key).value
-            match value:
-                case bool():
-                    entry.bool_value = value
-                case int():
-                    entry.int_value = value
-                case float():
-                    entry.double_value = value
-                case str():
-                    entry.string_value = value
+        add_attributes(span, {semconv.OPERATION_NAME: "chat", **attributes})
     return scan(message.SerializeToString())
 
 

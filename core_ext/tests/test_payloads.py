@@ -5,8 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 from arrow_reading import pylist
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from batch_properties import BatchProperties
 from llm_obs_core.model import CONTENT_SLOTS, Span
 from llm_obs_core_ext.assemble import assemble
 from llm_obs_core_ext.batch import KeyTable, SpanBatch
@@ -17,10 +16,7 @@ from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1 import trace_pb2
 from python_work import python_work
-from random_requests import call_request, message_of, odd
 
-LIMIT = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-SEEDS = st.integers(0, 2**64)
 CONTENT = {key for _, key in CONTENT_SLOTS}
 
 
@@ -40,33 +36,8 @@ def check(batch: SpanBatch) -> None:
     assert emit(again) == body
 
 
-@LIMIT
-@given(SEEDS)
-def test_model_calls(seed: int) -> None:
-    message, _ = call_request(seed)
-    check(scan(message.SerializeToString()))
-
-
-@LIMIT
-@given(SEEDS)
-def test_odd_encodings(seed: int) -> None:
-    message, random_ = call_request(seed)
-    check(scan(odd(message, random_)))
-
-
-@LIMIT
-@given(SEEDS)
-def test_any_message(seed: int) -> None:
-    message, random_ = message_of(seed)
-    check(scan(odd(message, random_)))
-
-
-@LIMIT
-@given(SEEDS, SEEDS)
-def test_batches_of_several_buffers(one: int, two: int) -> None:
-    first, second = (scan(call_request(seed)[0].SerializeToString()) for seed in (one, two))
-    mask = bytes(n % 3 > 0 for n in range(len(first)))
-    check(SpanBatch.concat([first.select(mask), second, first]))
+class TestPayloads(BatchProperties):
+    check = staticmethod(check)
 
 
 def request() -> Request:

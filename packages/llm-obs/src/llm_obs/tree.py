@@ -81,7 +81,7 @@ def colour_of(row: Row) -> str:
 
 
 def _widths(drawn: Sequence[tuple[Line, _Said]], columns: int) -> _Widths:
-    """Names get a third of what numbers leave, notes two fifths of the rest, when they need as much."""
+    """Names get up to half of what numbers leave, notes two fifths of the rest, when they need as much."""
     length, usage, cost = (max(MIN_NUMBER_COLUMNS, *(len(said[place]) for _, said in drawn)) for place in (1, 2, 3))
     room = columns - length - usage - cost - 5 * len(GAP)
     longest = max(_cells(line.branches) + _cells(said.name) for line, said in drawn)
