@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any, Final
 
 import msgspec
 from llm_obs_core.interfaces import StoredSpan, StoredTrace, TraceSummary
 from llm_obs_core.model import SpanKind, StatusCode
+from llm_obs_core.plainjson import plain_json
 
 __all__ = ["span_json", "summary_json", "trace_json"]
 
@@ -90,14 +90,14 @@ def span_json(stored: StoredSpan) -> dict[str, Any]:
         else None,
         "costNanoUsd": _number(columns["cost_nano_usd"]),
         "ttftNs": _number(columns["ttft_ns"]),
-        "attributes": _plain(span.attributes),
-        "resource": _plain(span.resource),
+        "attributes": plain_json(span.attributes),
+        "resource": plain_json(span.resource),
         "events": [
-            {"name": event.name, "timeNs": str(event.time_ns), "attributes": _plain(event.attributes)}
+            {"name": event.name, "timeNs": str(event.time_ns), "attributes": plain_json(event.attributes)}
             for event in span.events
         ],
         "links": [
-            {"traceId": link.trace_id.hex(), "spanId": link.span_id.hex(), "attributes": _plain(link.attributes)}
+            {"traceId": link.trace_id.hex(), "spanId": link.span_id.hex(), "attributes": plain_json(link.attributes)}
             for link in span.links
         ],
         "content": [
@@ -120,15 +120,3 @@ def _camel(name: str) -> str:
 
 def _number(value: Any) -> str | None:
     return None if value is None else str(value)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
-        return str(value)
-    return value
