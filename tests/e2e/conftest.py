@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from llm_obs_testing.memory import MemoryReader, MemoryStore
+from llm_obs_core.model import Span
+from llm_obs_testing.memory import MemoryStore
 from page_browser import WEB, Watched, chromium
-from page_data import fill
-from page_server import serving
+from page_data import everything
+from page_up import send, up
 from playwright.sync_api import Browser
 
 Open = Callable[..., Watched]
@@ -30,16 +31,26 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def store() -> MemoryStore:
+def traces() -> list[list[Span]]:
+    """What is looked at."""
+    return list(everything(time.time_ns()))
+
+
+@pytest.fixture(scope="module")
+def store(traces: list[list[Span]]) -> MemoryStore:
+    """The traces in memory: for servers whose stores fail, and to count by."""
     filled = MemoryStore()
-    fill(filled, time.time_ns())
+    for spans in traces:
+        filled.add(spans, received_ns=time.time_ns())
     return filled
 
 
 @pytest.fixture(scope="module")
-def server(store: MemoryStore) -> Iterator[str]:
-    with serving(MemoryReader(store)) as address:
-        yield address
+def server(traces: list[list[Span]], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a real `llm-obs up` that was sent the traces and keeps them in its lake."""
+    with up(tmp_path_factory.mktemp("up")) as addresses:
+        send(addresses, (span for spans in traces for span in spans))
+        yield f"http://{addresses['query']}"
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -15,6 +16,8 @@ from llm_obs_testing.memory import MemoryReader, MemoryStore
 from page_browser import Watched
 from page_data import AGENT, EVIL, HOSTILE, LARGE, LARGE_SPANS, STRANGE, agent, hex_id
 from page_server import serving
+from page_up import send, up
+from playwright.sync_api import Response
 
 pytestmark = pytest.mark.e2e
 
@@ -276,6 +279,31 @@ def test_spans_without_parents_and_with_wrong_clocks_are_told(look: Open) -> Non
     assert page.locator(".badge", has_text="no root").count() == 1
 
 
+def test_ten_thousand_spans_are_opened_by_a_slim_answer(look: Open) -> None:
+    """From the list: what is drawn first is an outline, and the details come for the span that is looked at."""
+    watched = look("/traces?live=off&name=nightly")
+    page = watched.page
+    answers: dict[str, tuple[str, int]] = {}
+
+    def note(response: Response) -> None:
+        asked = json.loads(response.request.post_data or "{}").get("query", "")
+        name = re.match(r"query (\w+)", asked)
+        if name:
+            answers[name[1]] = (asked, len(response.body()))
+
+    page.on("response", note)
+    page.locator(".row-link").click()
+    page.get_by_role("treeitem").first.wait_for()
+    assert page.get_by_text(f"{LARGE_SPANS:,} spans").is_visible()
+    assert page.get_by_role("treeitem").count() < 80
+    assert page.evaluate("document.querySelectorAll('*').length") < 3_000
+    watched.settle()
+    outline, outline_bytes = answers["Trace"]
+    assert not set(re.findall(r"\w+", outline)) & {"attributes", "content", "events", "links", "resource"}
+    assert outline_bytes < LARGE_SPANS * 400
+    assert answers["Details"][1] < 64 * 1024
+
+
 def test_ten_thousand_spans_scroll_like_ten(look: Open) -> None:
     watched = look(f"/traces/{hex_id(LARGE)}")
     page = watched.page
@@ -347,17 +375,24 @@ def test_the_theme_is_chosen_and_kept(look: Open) -> None:
     assert page.evaluate(background) == dark
 
 
-def test_the_first_span_turns_the_empty_page_into_the_overview(look: Open) -> None:
-    store = MemoryStore()
-    with serving(MemoryReader(store)) as base:
-        watched = look("/", base=base)
+def test_the_first_span_turns_the_empty_page_into_the_overview(look: Open, tmp_path: Path) -> None:
+    with up(tmp_path) as addresses:
+        watched = look("/", base=f"http://{addresses['query']}")
         page = watched.page
         assert page.get_by_role("heading", name="Waiting for the first span").is_visible()
-        assert "llm_obs.init(" in page.locator("pre").first.inner_text()
+        for snippet in page.locator("pre").all():
+            assert f"http://{addresses['http']}" in snippet.inner_text()
         assert watched.barriers() == []
-        now = time.time_ns()
-        store.add(agent(now), received_ns=now)
+        send(addresses, agent(time.time_ns()))
         page.locator(".figure", has_text="Requests").wait_for(timeout=20_000)
+        watched.close()
+
+
+def test_where_the_collector_listens_is_said_to_be_unknown(look: Open) -> None:
+    with serving(MemoryReader(MemoryStore())) as base:
+        watched = look("/", base=base)
+        assert "http://127.0.0.1:4318" in watched.page.locator("pre").first.inner_text()
+        assert watched.page.get_by_text("does not know where the collector listens").is_visible()
         watched.close()
 
 
@@ -392,9 +427,44 @@ def test_one_of_two_stores_that_fails_is_told_beside_what_the_other_says(look: O
     with serving(MemoryReader(store), Broken(MemoryStore())) as base:
         watched = look("/traces?live=off", base=base)
         assert watched.page.locator(".row-link").count() >= 50
-        assert "a lock of another process" in watched.page.get_by_role("status").first.inner_text()
+        said = watched.page.get_by_role("status").first.inner_text()
+        assert "Incomplete: the store memory1 did not answer." in said
+        assert "a lock of another process" in said
         assert watched.barriers() == []
+        watched.page.keyboard.press("o")
+        watched.settle()
+        assert "did not answer" not in watched.page.locator("main").inner_text()
         watched.close()
+
+
+def test_a_trace_that_only_a_failing_store_can_have_is_no_unknown_trace(look: Open, store: MemoryStore) -> None:
+    class Broken(MemoryReader):
+        async def outline(self, *args, **kwargs):  # type: ignore[no-untyped-def]
+            raise StoreError("a readable store", got="a lock of another process")
+
+    with serving(MemoryReader(MemoryStore()), Broken(store)) as base:
+        watched = look(f"/traces/{hex_id(AGENT)}", base=base)
+        assert "a lock of another process" in watched.page.get_by_role("alert").inner_text()
+        assert watched.page.get_by_text("no such trace").count() == 0
+        watched.close()
+
+
+def test_every_model_stands_in_the_legend(look: Open) -> None:
+    """At every width, whole."""
+    for width in (1280, 390):
+        page = look("/", viewport={"width": width, "height": 900}).page
+        legend = page.locator("figure", has_text="Cost by model").locator(".legend")
+        labels = legend.locator(".legend-label")
+        assert len(labels.all_inner_texts()) >= 3
+        room = legend.bounding_box()
+        assert room is not None
+        for label in labels.all():
+            box = label.bounding_box()
+            assert box is not None
+            assert room["y"] <= box["y"]
+            assert box["y"] + box["height"] <= room["y"] + room["height"] + 1
+            evil = EVIL[:10] in label.inner_text()
+            assert evil or label.evaluate("label => label.scrollWidth <= label.clientWidth + 1")
 
 
 def test_a_table_with_too_many_groups_takes_no_other_with_it(look: Open, store: MemoryStore) -> None:

@@ -42,6 +42,7 @@ query ($id: ID!) {
   trace(id: $id) { summary { tenant } spans { name resource content { body } } }
   aggregate(groupBy: [SERVICE]) { rows { keys requests } }
   values(key: SERVICE) { value }
+  info { receivers { protocol address } }
 }
 """
 PATIENCE_S = 60.0
@@ -111,7 +112,8 @@ def asked(address: str, key: str) -> dict[str, Any]:
 def test_each_tenant_sees_its_own_in_both_processes(places: list[str], tenant: str) -> None:
     other = "b" if tenant == "a" else "a"
     first, second = (asked(address, f"all-{tenant}") for address in places)
-    assert first == second
+    assert first == second  # also where spans can be sent, which the second process reads from the data folder
+    assert {"http", "grpc"} == {receiver["protocol"] for receiver in first["info"]["receivers"]}
     assert f"of-{other}" not in json.dumps(first)
     assert {node["tenant"] for node in first["traces"]["nodes"]} == {tenant}
     assert [row["keys"] for row in first["aggregate"]["rows"]] == [{"service": f"of-{tenant}"}]

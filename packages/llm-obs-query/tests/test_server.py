@@ -36,6 +36,18 @@ async def test_it_stops_twice_and_before_it_starts() -> None:
             await client.get(f"http://{address}/healthz")
 
 
+async def test_it_says_where_spans_can_be_sent_now() -> None:
+    listening: dict[str, str] = {}
+    running = QueryServer(config(READERS, {}, False), installed(READERS), lambda: listening)
+    await running.start()
+    async with httpx.AsyncClient(base_url=f"http://{running.address}") as client:
+        for address in ("127.0.0.1:4318", "0.0.0.0:9"):
+            listening["http"] = address
+            answer = await client.post("/graphql", json={"query": "{ info { receivers { protocol address } } }"})
+            assert answer.json()["data"]["info"]["receivers"] == [{"protocol": "http", "address": address}]
+    await running.stop()
+
+
 async def test_no_signal_is_taken() -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     running = server({})

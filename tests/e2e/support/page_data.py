@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 from llm_obs_core import semconv
 from llm_obs_core.model import Event, Link, Span, SpanKind, StatusCode
-from llm_obs_testing.memory import MemoryStore
 from llm_obs_testing.spans import make_span, make_trace
 
 S = 1_000_000_000
@@ -28,12 +28,11 @@ def hex_id(trace: int) -> str:
     return trace.to_bytes(16, "big").hex()
 
 
-def fill(store: MemoryStore, now_ns: int) -> None:
-    """Puts everything in; nothing is younger than a minute, so that no view goes on asking for a trace that grows."""
+def everything(now_ns: int) -> Iterator[list[Span]]:
+    """All traces; nothing is younger than a minute, so that no view goes on asking for a trace that grows."""
     for number in range(1, TRACES + 1):
-        store.add(_moved(make_trace(number), now_ns - (65 + number * 25) * S), received_ns=now_ns)
-    for spans in (agent(now_ns), hostile(now_ns), strange(now_ns), large(now_ns)):
-        store.add(spans, received_ns=now_ns)
+        yield _moved(make_trace(number), now_ns - (65 + number * 25) * S)
+    yield from (agent(now_ns), hostile(now_ns), strange(now_ns), large(now_ns))
 
 
 def _moved(spans: list[Span], start_ns: int) -> list[Span]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import llm_obs_ui
@@ -42,13 +43,16 @@ class QueryServer:
     Args:
         config: The whole configuration.
         plugins: Where the readers of `[readers.<name>]` come from.
+        receivers: Says where the collector listens now, `host:port` by protocol; nothing when that is not known.
 
     Raises:
         ConfigError: A part of it cannot be used; raised before anything is opened.
         PluginError: A reader is not installed.
     """
 
-    def __init__(self, config: Config, plugins: Plugins) -> None:
+    def __init__(
+        self, config: Config, plugins: Plugins, receivers: Callable[[], Mapping[str, str]] = dict[str, str]
+    ) -> None:
         query = config.query
         if not config.auth.keys:
             must_be_loopback("query.listen", query.listen)
@@ -72,6 +76,7 @@ class QueryServer:
             max_rows=query.max_rows,
             max_groups=query.max_groups,
             max_request_bytes=query.max_request_bytes,
+            receivers=receivers,
         )
         page = Page(llm_obs_ui.static_dir()) if query.page else None
         self._server = uvicorn.Server(

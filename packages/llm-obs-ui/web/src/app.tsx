@@ -1,7 +1,7 @@
 /** The page: a bar, a view, and the dialogs above them. */
 
 import { useEffect } from "preact/hooks";
-import { signInNeeded } from "./api/client.ts";
+import { forgetMissing, signInNeeded } from "./api/client.ts";
 import { useKeys } from "./keys.ts";
 import { carried } from "./logic/place.ts";
 import { go, usePlace } from "./navigation.ts";
@@ -26,6 +26,7 @@ export function App() {
   });
   useEffect(() => {
     document.title = `${TITLES[view.name]} · llm-obs`;
+    return forgetMissing;
   }, [view.name]);
   return (
     <>

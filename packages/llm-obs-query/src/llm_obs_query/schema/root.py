@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from typing import Annotated, cast
 
@@ -34,11 +35,20 @@ class Asking:
         scope: What the asker may see.
         max_rows: Rows that the request may ask for in all its lists.
         max_groups: Rows that one aggregate may give.
+        receivers: Says where spans can be sent, `host:port` by protocol.
     """
 
-    def __init__(self, stores: Stores, scope: Scope, max_rows: int, max_groups: int) -> None:
+    def __init__(
+        self,
+        stores: Stores,
+        scope: Scope,
+        max_rows: int,
+        max_groups: int,
+        receivers: Callable[[], Mapping[str, str]] = dict[str, str],
+    ) -> None:
         self.stores = stores
         self.scope = scope
+        self.receivers = receivers
         self.max_groups = max_groups
         self.failed: list[tuple[list[str | int], Failures]] = []
         self._max_rows = max_rows
@@ -70,6 +80,14 @@ class Asking:
         return first
 
 
+@strawberry.type
+class Receiver:
+    """Where spans can be sent."""
+
+    protocol: str = strawberry.field(description="http: OTLP/HTTP; grpc: OTLP/gRPC.")
+    address: str = strawberry.field(description="host:port as it is listened on; 0.0.0.0 and :: are every address.")
+
+
 @strawberry.type(name="Info")
 class ServerInfo:
     """What answers."""
@@ -78,6 +96,9 @@ class ServerInfo:
     readers: list[str]
     tenants: list[str]
     content: bool = strawberry.field(description="Whether bodies of content are given.")
+    receivers: list[Receiver] = strawberry.field(
+        description="Those of the collector in this process or, beside it, on this data folder; none when unknown."
+    )
 
 
 async def _traces(
@@ -195,6 +216,7 @@ def _info(info: Info[Asking, None]) -> ServerInfo:
         readers=list(asking.stores.names),
         tenants=list(asking.scope.tenants),
         content=asking.scope.content,
+        receivers=[Receiver(protocol=protocol, address=address) for protocol, address in asking.receivers().items()],
     )
 
 

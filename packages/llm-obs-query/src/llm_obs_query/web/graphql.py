@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -41,6 +42,7 @@ class GraphQL:
         max_rows: `query.max_rows`.
         max_groups: `query.max_groups`.
         max_request_bytes: `query.max_request_bytes`.
+        receivers: Says where spans can be sent now, `host:port` by protocol.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class GraphQL:
         max_rows: int,
         max_groups: int,
         max_request_bytes: int,
+        receivers: Callable[[], Mapping[str, str]],
     ) -> None:
         self._operations = operations
         self._stores = stores
@@ -61,6 +64,7 @@ class GraphQL:
         self._max_rows = max_rows
         self._max_groups = max_groups
         self._max_request_bytes = max_request_bytes
+        self._receivers = receivers
         self._decoder = msgspec.json.Decoder(Question)
 
     async def show(self, request: Request) -> Response:
@@ -83,7 +87,7 @@ class GraphQL:
                 f'expected {{"query": "…", "variables": {{…}}, "operationName": "…"}}, got what does not fit: {error}',
                 Code.BAD_REQUEST,
             ) from None
-        asking = Asking(self._stores, scope_of(principal), self._max_rows, self._max_groups)
+        asking = Asking(self._stores, scope_of(principal), self._max_rows, self._max_groups, self._receivers)
         response = await self._operations.run(question.query, question.variables, question.operationName, asking)
         if RESPONSE_JSON in request.headers.get("accept", ""):
             return Response(response.body, 200 if response.ran else 400, media_type=RESPONSE_JSON)

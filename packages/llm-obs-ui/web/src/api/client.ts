@@ -21,16 +21,23 @@ export const session = createKept("llm-obs.session");
 /** Requests under way. */
 export const underWay = createStore(0);
 
-/** Stores that did not answer, by the query that missed them: what is shown comes from the others. */
-export const missing = createStore<ReadonlyMap<string, string[]>>(new Map());
+/** A store that did not answer a question, and what it said. */
+export interface Miss {
+  reader: string;
+  said: string;
+}
+
+/** Stores that did not answer, by the question that missed them: what is shown comes from the others. */
+export const missing = createStore<ReadonlyMap<string, Miss[]>>(new Map());
 
 interface Answer<T> {
   data?: T | null;
-  errors?: { message?: string; extensions?: { code?: string } }[];
+  errors?: { message?: string; extensions?: { code?: string; reader?: string } }[];
 }
 
 /**
- * Answers of a query. One of several stores that failed is told through `missing`; every other error is raised.
+ * Answers of a query. One of several stores that failed is told through `missing` as long as the others gave something;
+ * every other error is raised.
  *
  * `query` must have a name.
  */
@@ -49,23 +56,32 @@ export async function ask<T>(
     }
     const { data, errors = [] } = read<T>(text, status);
     const messages = [...new Set(errors.map((error) => error.message ?? "An error without a message."))];
-    const partly = data && errors.every((error) => error.extensions?.code === "READER_FAILED");
+    const partly =
+      data &&
+      Object.values(data).every((field) => field !== null) &&
+      errors.every((error) => error.extensions?.code === "READER_FAILED");
     if (messages.length && !partly) throw new ApiError(messages.join("\n"), status);
     if (!data) throw new ApiError(`The API answered ${status} without data.`, status);
-    miss(/\w+ (\w+)/.exec(query)?.[1] ?? "", messages);
+    const said = errors.map(({ message = "", extensions }) => ({ reader: extensions?.reader ?? "", said: message }));
+    miss(`${/\w+ (\w+)/.exec(query)?.[1]} ${JSON.stringify(variables["by"] ?? variables["after"] ?? "")}`, said);
     return data;
   } finally {
     underWay.set(underWay.get() - 1);
   }
 }
 
-function miss(query: string, messages: string[]): void {
+function miss(question: string, misses: Miss[]): void {
   const now = missing.get();
-  if (!messages.length && !now.has(query)) return;
+  if (!misses.length && !now.has(question)) return;
   const next = new Map(now);
-  if (messages.length) next.set(query, messages);
-  else next.delete(query);
+  if (misses.length) next.set(question, misses);
+  else next.delete(question);
   missing.set(next);
+}
+
+/** Another view asks other questions: what the last one missed is no longer missed. */
+export function forgetMissing(): void {
+  if (missing.get().size) missing.set(new Map());
 }
 
 function read<T>(text: string, status: number): Answer<T> {

@@ -100,4 +100,4 @@ export interface InfoAnswer {
   info: Info;
 }
 
-export const INFO = "query Info { info { version readers tenants content } }";
+export const INFO = "query Info { info { version readers tenants content receivers { protocol address } } }";

@@ -132,4 +132,5 @@ export interface Info {
   readers: string[];
   tenants: string[];
   content: boolean;
+  receivers: { protocol: string; address: string }[];
 }

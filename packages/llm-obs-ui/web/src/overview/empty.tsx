@@ -1,35 +1,21 @@
 /** The first thing that somebody sees: how to send a span. The page turns into the overview when one has come. */
 
 import { useLoad } from "../api/load.ts";
-import { ask } from "../api/client.ts";
+import { ask, session } from "../api/client.ts";
+import { useInfo } from "../api/info.ts";
 import { TRACES, type TracesAnswer } from "../api/documents.ts";
+import type { Info } from "../api/types.ts";
 import { withoutFilters, readFilters } from "../logic/filters.ts";
 import { clock } from "../logic/clock.ts";
 import { millis } from "../logic/int64.ts";
+import { environment, python, target } from "../logic/receiver.ts";
 import { RANGES, writeChoice } from "../logic/window.ts";
 import { address } from "../logic/place.ts";
 import { Copy } from "../parts/copy.tsx";
 import { Nothing } from "../parts/notice.tsx";
 
-/** Where the collector of this machine listens unless it was told otherwise. */
-const ENDPOINT = `http://${location.hostname}:4318`;
-
-const PYTHON = `import llm_obs
-from openai import OpenAI
-
-llm_obs.init("my-app", endpoint="${ENDPOINT}")
-
-client = OpenAI()
-client.chat.completions.create(
-    model="gpt-4o-mini",
-    messages=[{"role": "user", "content": "Hello!"}],
-)
-llm_obs.flush()`;
-
-const OTEL = `export OTEL_EXPORTER_OTLP_ENDPOINT=${ENDPOINT}
-export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf`;
-
 export function Empty({ params }: { params: URLSearchParams }) {
+  const info = useInfo();
   const any = useLoad("any", (signal) => ask<TracesAnswer>(TRACES, { filter: {}, first: 1 }, { signal }), 5000);
   if (!any.data) return null;
   const newest = any.data.traces.nodes[0];
@@ -58,13 +44,38 @@ export function Empty({ params }: { params: URLSearchParams }) {
     <section class="welcome" aria-labelledby="welcome">
       <h1 id="welcome">Waiting for the first span</h1>
       <p>Nothing has been stored yet. Run one of these where your application runs; this page fills by itself.</p>
-      <Snippet title="Python, with the llm-obs SDK" code={PYTHON} />
-      <Snippet title="Anything that speaks OpenTelemetry" code={OTEL} />
-      <p class="hint">
-        4318 is the collector's usual port for OTLP over HTTP. <code>llm-obs demo</code> sends the calls of a small
-        application.
-      </p>
+      {info && <Snippets receivers={info.receivers} />}
     </section>
+  );
+}
+
+function Snippets({ receivers }: Pick<Info, "receivers">) {
+  const to = target(receivers, location.hostname);
+  const keyed = session.use();
+  return (
+    <>
+      {to.protocol === "http" && <Snippet title="Python, with the llm-obs SDK" code={python(to.url, keyed)} />}
+      <Snippet title="Anything that speaks OpenTelemetry" code={environment(to, keyed)} />
+      {!to.known && (
+        <p class="hint">
+          This server does not know where the collector listens; 4318 is the usual port of OTLP over HTTP.
+        </p>
+      )}
+      {to.elsewhere && (
+        <p class="hint">
+          The collector listens on the loopback address of its own machine only;{" "}
+          <code>receiver.{to.protocol}.listen</code> opens it to others.
+        </p>
+      )}
+      {keyed && (
+        <p class="hint">
+          The key needs the scope <code>ingest</code>.
+        </p>
+      )}
+      <p class="hint">
+        <code>llm-obs demo</code> sends the calls of a small application.
+      </p>
+    </>
   );
 }
 

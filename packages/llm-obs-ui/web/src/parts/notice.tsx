@@ -28,16 +28,26 @@ export function Nothing({ title, children }: { title: string; children?: Compone
   );
 }
 
-/** Stores that did not answer while others did. */
+/** Stores that did not answer while others did: which, why, and what that means for what is shown. */
 export function Missing() {
-  const messages = new Set([...missing.use().values()].flat());
-  if (!messages.size) return null;
+  const stores = new Map<string, Set<string>>();
+  for (const { reader, said } of [...missing.use().values()].flat())
+    stores.set(reader, (stores.get(reader) ?? new Set()).add(said));
+  if (!stores.size) return null;
+  const names = [...stores.keys()].join(", ");
   return (
-    <div class="notice failure" role="status">
+    <div class="notice partial" role="status">
       <Icon name="error" />
       <div>
-        <strong>A part is missing: not every store answered.</strong>
-        <p class="said">{[...messages].join("\n")}</p>
+        <strong>
+          Incomplete: {stores.size === 1 ? `the store ${names}` : `${stores.size} stores (${names})`} did not answer.
+        </strong>
+        <p>Lists, sums and traces below hold only what the other stores have.</p>
+        {[...stores].map(([reader, said]) => (
+          <p key={reader} class="said">
+            {[...said].join("\n")}
+          </p>
+        ))}
       </div>
     </div>
   );

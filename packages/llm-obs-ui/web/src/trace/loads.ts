@@ -2,21 +2,10 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError, ask } from "../api/client.ts";
-import {
-  INFO,
-  SPAN_CONTENT,
-  SPAN_DETAILS,
-  type ContentAnswer,
-  type DetailsAnswer,
-  type InfoAnswer,
-} from "../api/documents.ts";
+import { SPAN_CONTENT, SPAN_DETAILS, type ContentAnswer, type DetailsAnswer } from "../api/documents.ts";
 import { useLoad } from "../api/load.ts";
-import type { Info, SpanDetails } from "../api/types.ts";
+import type { SpanDetails } from "../api/types.ts";
 import { messages, news, type Message } from "../logic/content.ts";
-
-export function useInfo(): Info | undefined {
-  return useLoad("info", (signal) => ask<InfoAnswer>(INFO, {}, { signal })).data?.info;
-}
 
 /** Details that were fetched, and which spans to fetch with one: those that somebody is likely to step to. */
 export interface Fetched {

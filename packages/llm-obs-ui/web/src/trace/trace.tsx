@@ -3,6 +3,7 @@
 import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
 import { ask } from "../api/client.ts";
 import { TRACE, type TraceAnswer } from "../api/documents.ts";
+import { useInfo } from "../api/info.ts";
 import { useLoad } from "../api/load.ts";
 import type { TraceSummary } from "../api/types.ts";
 import { useKeys } from "../keys.ts";
@@ -14,7 +15,7 @@ import { CoverageLine } from "../parts/coverage.tsx";
 import { Failure, Nothing } from "../parts/notice.tsx";
 import { Conversation } from "./conversation.tsx";
 import { Details } from "./details.tsx";
-import { newFetched, useInfo } from "./loads.ts";
+import { newFetched } from "./loads.ts";
 import { Summary } from "./summary.tsx";
 import { Waterfall } from "./waterfall.tsx";
 

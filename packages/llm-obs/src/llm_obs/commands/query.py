@@ -8,7 +8,7 @@ from collections.abc import Callable
 import click
 
 from llm_obs.options import config_option, data_option, loaded
-from llm_obs.serving import serve
+from llm_obs.serving import read_running, serve
 
 __all__ = ["query"]
 
@@ -27,7 +27,14 @@ def query(path: str | None, data_dir: str | None, listen: str | None, as_json: b
     from llm_obs_query.server import QueryServer
 
     config = loaded(path, data_dir, {"query.listen": listen})
-    server = QueryServer(config, plugins.load())
+
+    def receivers() -> dict[str, str]:
+        running = read_running(config.server.data_dir)
+        return (
+            {name: running.addresses[name] for name in ("http", "grpc") if name in running.addresses} if running else {}
+        )
+
+    server = QueryServer(config, plugins.load(), receivers)
 
     def announce() -> None:
         if as_json:

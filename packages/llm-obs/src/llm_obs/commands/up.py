@@ -59,7 +59,8 @@ class Up:
         if self.config.query.enabled:
             from llm_obs_query.server import QueryServer
 
-            self._query = QueryServer(self.config, installed)
+            collector = self._collector
+            self._query = QueryServer(self.config, installed, lambda: collector.addresses)
         await self._collector.start()
         if self._query is not None:
             await self._query.start()
