@@ -114,6 +114,18 @@ async def test_oversize_unknown_method_and_keys() -> None:
     assert consumer.contexts[0].tenant == "acme"
 
 
+@pytest.mark.parametrize("messages", [0, 2, 3])
+async def test_a_call_brings_one_message(messages: int) -> None:
+    """Others would be answered OK without being stored."""
+    consumer = Remembering()
+    async with grpc_server(consumer) as server, grpc.aio.insecure_channel(server.address) as channel:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await channel.stream_unary(EXPORT)(iter([b"payload"] * messages), timeout=30)
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "one message" in (caught.value.details() or "")
+    assert consumer.payloads == []
+
+
 async def test_a_taken_port_names_key_and_repair() -> None:
     async with grpc_server(Remembering()) as server:
         second = GrpcServer(

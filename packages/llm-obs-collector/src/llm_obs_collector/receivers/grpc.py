@@ -137,10 +137,12 @@ class GrpcServer:
         try:
             async with asyncio.timeout(READ_TIMEOUT_S):
                 body = await context.read()
+                more = body is not grpc.aio.EOF and await context.read() is not grpc.aio.EOF
         finally:
             held.release()
-        if body is grpc.aio.EOF:
-            raise WireError("one message", got="none", where=EXPORT, fix="send an ExportTraceServiceRequest")
+        if body is grpc.aio.EOF or more:  # what follows the first would be answered OK and stored nowhere
+            got = "several" if more else "none"
+            raise WireError("one message", got=got, where=EXPORT, fix="send one ExportTraceServiceRequest a call")
         message: bytes = body
         return message
 
