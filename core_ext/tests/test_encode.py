@@ -121,7 +121,7 @@ def test_one_at_a_time_into_a_queue():
     batch = queue.take()
     assert parsed(batch.encode()) == official(made)
     queue.settle(batch, 2)
-    assert queue.ledger() == (2, 2, 0, {}, 0)
+    assert queue.ledger() == (2, 2, 0, {}, 0, 0, 0)
 
 
 def test_a_span_that_cannot_be_encoded_raises_and_leaves_nothing():

@@ -30,6 +30,8 @@ cdef class SpanQueue:
     cdef readonly uint64_t created
     cdef readonly uint64_t exported
     cdef readonly uint64_t queued          # spans buffered and in flight
+    cdef readonly uint64_t spooled         # spans that wait on disk
+    cdef readonly uint64_t recovered       # spans of earlier processes that were taken over from there
     cdef readonly uint64_t buffered        # spans buffered, not yet taken
     cdef public uint64_t sampled_out       # spans that head sampling did not record; not part of `created`
     cdef dict _dropped

@@ -1,6 +1,6 @@
 """Finished spans as bytes on their way out: bounded by bytes, cut into batches by bytes, counted exactly.
 
-``created = exported + queued + dropped`` holds whenever the GIL can be taken: every step below changes both sides in one
+``created + recovered = exported + queued + spooled + dropped`` holds whenever the GIL can be taken: every step below changes both sides in one
 go. Nothing here blocks and nothing keeps a span object.
 """
 
@@ -352,9 +352,29 @@ cdef class SpanQueue:
         if lost:
             self._drop(reason, lost)
 
+    def spool(self, Batch batch not None):
+        """Ends a batch that waits on disk from now on."""
+        self.queued -= batch.count
+        self.queued_bytes -= batch.nbytes
+        self.spooled += batch.count
+
+    def settle_spooled(self, Py_ssize_t count, Py_ssize_t exported, str reason=""):
+        """Ends `count` spans that waited on disk: `exported` of them went out, the others are dropped for `reason`."""
+        self.spooled -= count
+        self.exported += exported
+        if count > exported:
+            self._drop(reason, count - exported)
+
+    def recover(self, Py_ssize_t count):
+        """Counts spans of earlier processes that wait on disk."""
+        self.recovered += count
+        self.spooled += count
+
     def ledger(self):
-        """(created, exported, queued, dropped by reason, sampled out) of one moment."""
-        return self.created, self.exported, self.queued, dict(self._dropped), self.sampled_out
+        """(created, exported, queued, dropped by reason, sampled out, spooled, recovered) of one moment."""
+        return (
+            self.created, self.exported, self.queued, dict(self._dropped), self.sampled_out, self.spooled, self.recovered
+        )
 
     def close(self, str reason not None):
         """Drops everything that is buffered and not in flight, and from now on every span, for `reason`."""
@@ -371,4 +391,4 @@ cdef class SpanQueue:
         self._ready.clear()
         self._dropped.clear()
         self.created = self.exported = self.queued = self.buffered = self.sampled_out = 0
-        self.queued_bytes = 0
+        self.queued_bytes = self.spooled = self.recovered = 0

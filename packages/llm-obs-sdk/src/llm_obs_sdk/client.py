@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from llm_obs_core import semconv
-from llm_obs_core.errors import ConfigError
+from llm_obs_core.errors import ConfigError, StoreError
 from llm_obs_core_ext.pending import Pending
 from llm_obs_core_ext.spanqueue import SpanQueue
 
@@ -53,6 +53,13 @@ class Client:
         threshold, chosen = sampling.choose(options["sample_rate"], sampler)
         try:
             self.delivery = Delivery(options, f"llm-obs-sdk/{version}")
+        except StoreError as error:
+            raise ConfigError(
+                error.expected,
+                got=str(error.got),
+                where="init(spool_dir=)",
+                fix="make it writable for this process alone",
+            ) from None
         except ValueError as error:
             where = "init(api_key=, headers=)"
             raise ConfigError(

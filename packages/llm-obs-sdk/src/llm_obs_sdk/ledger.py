@@ -9,7 +9,10 @@ __all__ = ["FlushResult"]
 
 @dataclass(frozen=True, slots=True)
 class FlushResult:
-    """The ledger at the end of a flush: ``created == exported + queued + sum(dropped.values())``.
+    """The ledger at the end of a flush.
+
+    ``created + recovered == exported + queued + spooled + sum(dropped.values())``; without `spool_dir`, `spooled` and
+    `recovered` are 0.
 
     Attributes:
         ok: Everything that had ended before the call was delivered or dropped for a counted reason in time, and this
@@ -21,6 +24,8 @@ class FlushResult:
         sampled_out: Spans that head sampling did not record, or recorded and gave up; not part of `created`.
         failures: The last failure of the delivery in words; empty when it works.
         pending: Spans that have ended in traces which no rule has decided yet; not part of `created`.
+        spooled: Spans that wait on disk.
+        recovered: Spans that earlier processes had left there and this one took over.
     """
 
     ok: bool
@@ -31,3 +36,5 @@ class FlushResult:
     sampled_out: int = 0
     failures: str = ""
     pending: int = 0
+    spooled: int = 0
+    recovered: int = 0
