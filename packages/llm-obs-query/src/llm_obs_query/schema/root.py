@@ -80,9 +80,9 @@ class Asking:
         return first
 
 
-@strawberry.type
+@strawberry.type(description="Where spans can be sent.")
 class Receiver:
-    """Where spans can be sent."""
+    """One address of the collector."""
 
     protocol: str = strawberry.field(description="http: OTLP/HTTP; grpc: OTLP/gRPC.")
     address: str = strawberry.field(description="host:port as it is listened on; 0.0.0.0 and :: are every address.")
