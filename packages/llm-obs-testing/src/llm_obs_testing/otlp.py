@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from llm_obs_core.model import Event, Link, Span
+from llm_obs_core.protowire import delimited, varint
 
 __all__ = ["request"]
 
@@ -18,39 +19,26 @@ def request(spans: Iterable[Span]) -> bytes:
     for resource, of_resource in groupby(spans, key=lambda span: span.resource):
         groups = bytearray()
         for scope, members in groupby(of_resource, key=_scope):
-            groups += _message(2, _message(1, scope) + b"".join(_message(2, _span(span)) for span in members))
-        out += _message(1, _message(1, _attributes(1, resource)) + groups)
+            groups += delimited(2, delimited(1, scope) + b"".join(delimited(2, _span(span)) for span in members))
+        out += delimited(1, delimited(1, _attributes(1, resource)) + groups)
     return bytes(out)
-
-
-def _varint(number: int) -> bytes:
-    out = bytearray()
-    while number > 127:
-        out.append(number & 127 | 128)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
-
-
-def _message(number: int, payload: bytes | bytearray) -> bytes:
-    return _varint(number << 3 | 2) + _varint(len(payload)) + bytes(payload)
 
 
 def _filled(number: int, payload: bytes | str | None) -> bytes:
     data = payload.encode() if isinstance(payload, str) else payload
-    return _message(number, data) if data else b""
+    return delimited(number, data) if data else b""
 
 
 def _count(number: int, value: int) -> bytes:
-    return _varint(number << 3) + _varint(value & (2**64 - 1)) if value else b""
+    return varint(number << 3) + varint(value & (2**64 - 1)) if value else b""
 
 
 def _fixed64(number: int, value: int) -> bytes:
-    return _varint(number << 3 | 1) + struct.pack("<Q", value) if value else b""
+    return varint(number << 3 | 1) + struct.pack("<Q", value) if value else b""
 
 
 def _fixed32(number: int, value: int) -> bytes:
-    return _varint(number << 3 | 5) + struct.pack("<I", value) if value else b""
+    return varint(number << 3 | 5) + struct.pack("<I", value) if value else b""
 
 
 def _value(value: Any) -> bytes:
@@ -60,23 +48,23 @@ def _value(value: Any) -> bytes:
         case bool():
             return bytes((0x10, value))
         case int():
-            return b"\x18" + _varint(value & (2**64 - 1))
+            return b"\x18" + varint(value & (2**64 - 1))
         case float():
             return b"\x21" + struct.pack("<d", value)
         case str():
-            return _message(1, value.encode())
+            return delimited(1, value.encode())
         case bytes():
-            return _message(7, value)
+            return delimited(7, value)
         case list():
-            return _message(5, b"".join(_message(1, _value(item)) for item in value))
+            return delimited(5, b"".join(delimited(1, _value(item)) for item in value))
         case dict():
-            return _message(6, _attributes(1, value))
+            return delimited(6, _attributes(1, value))
     raise TypeError(f"expected an attribute value, got {type(value).__name__}")
 
 
 def _attributes(number: int, attributes: Mapping[str, Any]) -> bytes:
     return b"".join(
-        _message(number, _message(1, key.encode()) + _message(2, _value(value))) for key, value in attributes.items()
+        delimited(number, delimited(1, key.encode()) + delimited(2, _value(value))) for key, value in attributes.items()
     )
 
 
@@ -108,9 +96,9 @@ def _span(span: Span) -> bytes:
             _fixed64(8, span.end_ns),
             _attributes(9, span.attributes),
             _count(10, span.dropped_attributes_count),
-            b"".join(_message(11, _event(event)) for event in span.events),
+            b"".join(delimited(11, _event(event)) for event in span.events),
             _count(12, span.dropped_events_count),
-            b"".join(_message(13, _link(link)) for link in span.links),
+            b"".join(delimited(13, _link(link)) for link in span.links),
             _count(14, span.dropped_links_count),
             _filled(15, status),
             _fixed32(16, span.flags),

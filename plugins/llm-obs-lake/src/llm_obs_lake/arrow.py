@@ -10,19 +10,10 @@ import numpy.typing as npt
 import pyarrow as pa
 from llm_obs_core.interfaces import Arrow
 
+from llm_obs_lake.schema import TYPES
+
 __all__ = ["array_of", "id_numbers", "numbers", "table_of"]
 
-_TYPES = {
-    "string": pa.string(),
-    "binary": pa.binary(),
-    "int64": pa.int64(),
-    "int32": pa.int32(),
-    "int8": pa.int8(),
-    "bool": pa.bool_(),
-    "float64": pa.float64(),
-    "fixed16": pa.binary(16),
-    "fixed8": pa.binary(8),
-}
 _ITEMS = {"list<uint16>": pa.uint16(), "list<uint32>": pa.uint32()}
 
 
@@ -38,7 +29,7 @@ def array_of(column: Arrow) -> pa.Array:
         kind = pa.list_(pa.field("item", item, False))
         return pa.Array.from_buffers(kind, column.length, [validity, offsets], column.null_count, children=[child])
     buffers = [validity, data] if column.offsets is None else [validity, pa.py_buffer(column.offsets), data]
-    return pa.Array.from_buffers(_TYPES[column.type], column.length, buffers, column.null_count)
+    return pa.Array.from_buffers(TYPES[column.type], column.length, buffers, column.null_count)
 
 
 def table_of(columns: Mapping[str, Arrow], schema: pa.Schema) -> pa.Table:

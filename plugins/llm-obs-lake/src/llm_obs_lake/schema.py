@@ -11,7 +11,7 @@ from typing import Final, Literal, get_args
 import pyarrow as pa
 from llm_obs_core.model import MEASURE_KEYS, MEASURE_VALUES, SPAN_COLUMNS, Column
 
-__all__ = ["DELTAS", "FORMAT", "KINDS", "ROW_GROUP_ROWS", "SCHEMAS", "STATISTICS", "Kind"]
+__all__ = ["DELTAS", "FORMAT", "KINDS", "ROW_GROUP_ROWS", "SCHEMAS", "STATISTICS", "TYPES", "Kind"]
 
 FORMAT: Final = 1
 """Version of files and catalog; raised when either changes."""
@@ -19,8 +19,9 @@ FORMAT: Final = 1
 Kind = Literal["spans", "content", "summaries", "measures"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
-_TYPES: Final = {
+TYPES: Final = {
     "string": pa.string(),
+    "binary": pa.binary(),
     "int64": pa.int64(),
     "int32": pa.int32(),
     "int8": pa.int8(),
@@ -29,10 +30,11 @@ _TYPES: Final = {
     "fixed16": pa.binary(16),
     "fixed8": pa.binary(8),
 }
+"""pyarrow's type of a column's."""
 
 
 def _field(column: Column) -> pa.Field:
-    return pa.field(column.name, _TYPES[column.type], column.nullable)
+    return pa.field(column.name, TYPES[column.type], column.nullable)
 
 
 def _required(name: str, type: pa.DataType) -> pa.Field:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from llm_obs_core.errors import LimitError, LlmObsError, RetryableError, WireError
 from llm_obs_core.model import Rejection
+from llm_obs_core.protowire import delimited, varint
 
 __all__ = ["Cause", "Refusal", "export_response", "refusal_of", "status_body"]
 
@@ -81,7 +82,7 @@ def export_response(rejected: Sequence[Rejection]) -> bytes:
     if not rejected:
         return b""
     partial = _field(1, sum(item.count for item in rejected)) + _text(2, _explain(rejected))
-    return _bytes(1, partial)
+    return delimited(1, partial)
 
 
 def status_body(refusal: Refusal, *, retry_info: bool = False) -> bytes:
@@ -90,8 +91,8 @@ def status_body(refusal: Refusal, *, retry_info: bool = False) -> bytes:
     if retry_info and refusal.retry_after_s is not None:
         seconds, rest = divmod(refusal.retry_after_s, 1)
         duration = _field(1, int(seconds)) + _field(2, int(rest * 1e9))
-        detail = _text(1, "type.googleapis.com/google.rpc.RetryInfo") + _bytes(2, _bytes(1, duration))
-        body += _bytes(3, detail)
+        detail = _text(1, "type.googleapis.com/google.rpc.RetryInfo") + delimited(2, delimited(1, duration))
+        body += delimited(3, detail)
     return body
 
 
@@ -113,22 +114,9 @@ def _explain(rejected: Sequence[Rejection]) -> str:
     return "rejected " + "; ".join(parts) + "; correct the sender, these spans were not stored"
 
 
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
 def _field(number: int, value: int) -> bytes:
-    return _varint(number << 3) + _varint(value) if value else b""
-
-
-def _bytes(number: int, value: bytes) -> bytes:
-    return _varint(number << 3 | 2) + _varint(len(value)) + value
+    return varint(number << 3) + varint(value) if value else b""
 
 
 def _text(number: int, value: str) -> bytes:
-    return _bytes(number, value.encode("utf-8", "replace")[:MAX_MESSAGE_BYTES].decode("utf-8", "ignore").encode())
+    return delimited(number, value.encode("utf-8", "replace")[:MAX_MESSAGE_BYTES].decode("utf-8", "ignore").encode())
