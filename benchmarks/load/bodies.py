@@ -111,18 +111,19 @@ _LOW = bytes(byte & 0x7F for byte in range(256))
 def _span(choose: random.Random, number: int, common: bytes, model: tuple[str, str, str], room: int) -> Span:
     provider, request_model, response_model = model
     root = number - number % SPANS_PER_TRACE
+    operation = "plan" if number == root else "chat"  # a trace's root is no call of a model, its other spans are
     low = 0 if number == 0 else choose.randrange(1 << 23)
     span = Span(
         trace_id=root.to_bytes(2, "big") + STAMP + common,
         span_id=number.to_bytes(2, "big") + STAMP,
         parent_span_id=bytes(8) if number == root else root.to_bytes(2, "big") + STAMP,
-        name=f"chat {request_model}",
+        name=f"{operation} {request_model}",
         kind=Span.SPAN_KIND_CLIENT,
         start_time_unix_nano=int.from_bytes(low.to_bytes(3, "little") + START, "little"),
         end_time_unix_nano=int.from_bytes(low.to_bytes(3, "little") + END, "little"),
     )
     texts = {
-        "gen_ai.operation.name": "chat",
+        "gen_ai.operation.name": operation,
         "gen_ai.provider.name": provider,
         "gen_ai.request.model": request_model,
         "gen_ai.response.model": response_model,

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from llm_obs_core import semconv
 from llm_obs_core.errors import PluginError
-from llm_obs_core.interfaces import EnumMap, NormalizerRules, Operation, Rename, Scale
+from llm_obs_core.interfaces import (
+    Collect,
+    Drop,
+    EnumMap,
+    Extract,
+    Member,
+    NormalizerRules,
+    Operation,
+    Place,
+    Rename,
+    Scale,
+    Sum,
+    When,
+)
 from llm_obs_core.model import AttributeValue
 from llm_obs_core.normalizer import GenAiNormalizer, apply
+from llm_obs_core.normalizer.jsontext import parse
 from llm_obs_core_ext.emit import Edits, emit
 from llm_obs_core_ext.normalise import CompiledRules
 from llm_obs_core_ext.scan import scan
@@ -68,14 +84,100 @@ def after(rules: list[NormalizerRules], rows: list[Row]) -> list[dict[str, Attri
 def same(rules: list[NormalizerRules], rows: list[Row]) -> None:
     expected = [apply(rules, attributes, is_root=is_root) for is_root, attributes in rows]
     found = after(rules, rows)
-    assert found == expected
-    assert [{key: repr(row[key]) for key in row} for row in found] == [
-        {key: repr(row[key]) for key in row} for row in expected
-    ]
+    assert [plain(row) for row in found] == [plain(row) for row in expected]
+
+
+def plain(row: dict[str, AttributeValue]) -> dict[str, object]:
+    """Values by which two rows can be compared: JSON text by what it says, since who writes it chooses how."""
+    return {key: meant(row[key]) for key in row}
+
+
+def meant(value: object) -> object:
+    match value:
+        case str():
+            said = parse(value)
+            return value if not isinstance(said, list | dict) else ("JSON", meant(said))
+        case list():
+            return [meant(item) for item in value]
+        case dict():
+            return {key: meant(item) for key, item in value.items()}
+    return repr(value)  # 1, 1.0 and True are three values
 
 
 WORDS = ("chat", "stop", "x", "tool_calls", "", "é", "execute_tool", "a much longer word than the others are")
+NAMES = st.sampled_from(
+    (
+        *(
+            "role",
+            "content",
+            "parts",
+            "type",
+            "text",
+            "tool_calls",
+            "function",
+            "name",
+            "arguments",
+            "id",
+            "input",
+            "a",
+        ),
+        *("tool_call_id", "reasoning", "refusal", "finish_reason", "toolCallId", "image_url", "url", "uri", "b", "é"),
+        *("function_call", "result", "output", "thinking", "input_schema", "parameters", 'q"uote', "args"),
+    )
+)
+JSON_WORDS = st.sampled_from(
+    (
+        *("user", "tool", "developer", "stop", "tool_calls", "text", "tool_use", "tool-call", "tool_result", "image"),
+        *(
+            "image_url",
+            "thinking",
+            "function",
+            "",
+            "7",
+            '{"a": [1]}',
+            "[]",
+            'é\n"\\/\u2028',
+            "data:image/png;base64,QUJD",
+        ),
+        *('{"name": "f"}', "\x00", "😀", "https://example.org/a.png", "null", "1e3", "data:;base64,", "data:,x"),
+    )
+)
+JSON = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(-(2**70), 2**70),
+        st.integers(0, 9),
+        st.floats(allow_nan=False, allow_infinity=False),
+        JSON_WORDS,
+        st.text(max_size=5),
+    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(NAMES, inner, max_size=5)),
+    max_leaves=12,
+)
+MESSAGE = st.fixed_dictionaries(
+    {"role": st.one_of(st.sampled_from(("user", "tool", "assistant", "developer")), JSON)},
+    optional={
+        name: st.one_of(JSON_WORDS, st.lists(st.dictionaries(NAMES, JSON, max_size=4), max_size=3), JSON)
+        for name in ("content", "parts", "tool_calls", "tool_call_id", "name", "finish_reason", "refusal", "x")
+    },
+)
+
+
+@st.composite
+def json_texts(draw: st.DrawFn) -> str:
+    """JSON text in any spelling, now and then spoilt."""
+    value = draw(st.one_of(JSON, st.lists(MESSAGE, max_size=3), MESSAGE))
+    spaces = draw(st.sampled_from(((",", ":"), (", ", ": "), (" ,\n", "\t:\r"))))
+    text = json.dumps(value, ensure_ascii=draw(st.booleans()), separators=spaces)
+    if draw(st.integers(0, 9)) == 0:
+        at = draw(st.integers(0, len(text)))
+        text = text[:at] + draw(st.sampled_from(("", ",", "}", "]", '"', "\\", "\n", "0", "\\ud800"))) + text[at + 1 :]
+    return text
+
+
 ANY = st.one_of(
+    json_texts(),
     st.none(),
     st.booleans(),
     st.integers(-(2**63), 2**63 - 1),
@@ -111,13 +213,46 @@ def test_the_builtin_rules_do_what_they_do_to_a_dict(rows: list[Row]) -> None:
 KEYS = ("a", "b", "c", "gen_ai.operation.name", "gen_ai.response.finish_reasons", "gen_ai.usage.input_tokens")
 KEY = st.sampled_from(KEYS)
 FACTOR = st.one_of(st.integers(1, 10), st.integers(1, 2**53))
+FORMS = ("value", "texts", "messages", "tools")
+ROLES = ("", "user", "assistant")
+STEP = st.one_of(st.sampled_from(("a", "b", "role", "content", "é", 'q"uote')), st.integers(0, 3))
+PLACE = st.builds(Place, KEY, st.lists(STEP, max_size=3).map(tuple))
+WHEN = st.lists(
+    st.builds(When, PLACE, st.lists(st.sampled_from(WORDS), max_size=2).map(tuple), absent=st.booleans()), max_size=1
+).map(tuple)
+MEMBERS = (
+    (
+        Member("message.role", "role"),
+        Member("message.content", "content", "parts"),
+        Member("text", "content"),
+        Member("calls.*.id", "tool_calls.id"),
+        Member("calls.*.function.name", "tool_calls.name"),
+        Member("calls.*.arguments", "tool_calls.arguments", "value"),
+        Member("parts.*.type", "parts.type"),
+        Member("parts.*.text", "parts.text"),
+        Member("score", "score"),
+    ),
+    (Member("", "", "value"),),
+    (Member("", "content"), Member("parts.*", "parts.text")),
+)
+COLLECTED = st.builds(
+    lambda number, rest: f"m.{number}{rest}",
+    st.one_of(st.integers(0, 3), st.sampled_from(("00", "999999999", "1000000000", "", "-1", "٣"))),
+    st.sampled_from(
+        (
+            *(".message.role", ".message.content", ".text", ".calls.0.id", ".calls.1.id", ".calls.0.function.name"),
+            *(".calls.2.arguments", ".calls.01.id", ".parts.0.type", ".parts.0.text", ".parts.1.text", ".score", ""),
+            *(".parts.1", ".parts.999999999999", ".", ".calls..id", ".message", ".message.role.x"),
+        )
+    ),
+)
 OPERATION: st.SearchStrategy[Operation] = st.one_of(
     st.builds(
         Rename,
         KEY,
         st.lists(KEY, max_size=3).map(tuple),
         as_list=st.booleans(),
-        when=st.lists(st.sampled_from(WORDS), max_size=2).map(tuple),
+        when=WHEN,
     ),
     st.builds(
         EnumMap,
@@ -126,15 +261,48 @@ OPERATION: st.SearchStrategy[Operation] = st.one_of(
         st.dictionaries(st.sampled_from(WORDS), st.one_of(st.sampled_from(WORDS), st.booleans()), max_size=5),
         only_if_absent=st.booleans(),
         only_roots=st.booleans(),
+        when=WHEN,
     ),
-    st.builds(Scale, KEY, KEY, FACTOR, FACTOR, integer=st.booleans()),
+    st.builds(Scale, KEY, PLACE, FACTOR, FACTOR, integer=st.booleans(), when=WHEN),
+    st.builds(
+        Sum,
+        KEY,
+        PLACE,
+        st.lists(PLACE, max_size=3).map(tuple),
+        st.lists(PLACE, max_size=2).map(tuple),
+        replace=st.booleans(),
+        when=WHEN,
+    ),
+    st.builds(
+        Collect, KEY, st.just("m."), st.sampled_from(MEMBERS), st.sampled_from(FORMS), st.sampled_from(ROLES), when=WHEN
+    ),
+    st.builds(
+        Collect,
+        KEY,
+        st.just(""),
+        st.just((Member("a", "content"), Member("b", "tool_calls", "value"), Member("c", "content"))),
+        st.sampled_from(FORMS),
+        st.sampled_from(ROLES),
+        when=WHEN,
+    ),
+    st.builds(
+        Extract,
+        KEY,
+        st.lists(PLACE, max_size=3).map(tuple),
+        st.sampled_from(FORMS),
+        st.sampled_from(ROLES),
+        take=st.booleans(),
+        replace=st.booleans(),
+        when=WHEN,
+    ),
+    st.builds(Drop, st.lists(PLACE, max_size=2).map(tuple), when=WHEN),
 )
 
 
 @settings(max_examples=600, deadline=None)
 @given(
     st.lists(st.lists(OPERATION, max_size=6), max_size=3),
-    st.lists(st.tuples(st.booleans(), st.dictionaries(KEY, ANY, max_size=6)), max_size=4),
+    st.lists(st.tuples(st.booleans(), st.dictionaries(st.one_of(KEY, COLLECTED), ANY, max_size=8)), max_size=4),
 )
 def test_any_rules_do_what_they_do_to_a_dict(operations: list[list[Operation]], rows: list[Row]) -> None:
     same([NormalizerRules(1, tuple(item)) for item in operations], rows)
@@ -184,4 +352,4 @@ def test_versions_add_up_and_misuse_is_refused() -> None:
     with pytest.raises(ValueError, match="of this batch"):
         CompiledRules([]).apply(batch, Edits(scan(request([(True, {})]))))
     with pytest.raises(PluginError, match="denominator"):
-        CompiledRules([NormalizerRules(1, (Scale("y", "x", 1, 0),))])
+        CompiledRules([NormalizerRules(1, (Scale("y", Place("x"), 1, 0),))])

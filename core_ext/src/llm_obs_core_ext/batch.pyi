@@ -6,6 +6,7 @@ from llm_obs_core.model import Rejection, Span
 
 from llm_obs_core_ext.arrow import Arrow
 from llm_obs_core_ext.contents import ContentBatch
+from llm_obs_core_ext.emit import Edits
 from llm_obs_core_ext.measures import MeasureBatch
 
 class KeyTable:
@@ -43,7 +44,7 @@ class SpanBatch:
         """The rows as Structs, made one at a time; for plugins and tests, not for the hot path."""
     def otlp(self) -> bytes:
         """The rows as one canonical ExportTraceServiceRequest."""
-    def texts(self, buffer: int = 0) -> tuple[memoryview, memoryview, memoryview]:
+    def texts(self, buffer: int = 0, edits: Edits | None = None) -> tuple[memoryview, memoryview, memoryview]:
         """Every string that must be scanned, as ranges of one buffer: (starts, ends, buffer).
 
         Names, keys (but those of the batch's table), values with those inside lists and maps, bytes values, events,
@@ -51,6 +52,7 @@ class SpanBatch:
 
         Args:
             buffer: Which of the batch's buffers; a scanned batch has one.
+            edits: Attributes that they leave out are not among the strings.
 
         Returns:
             Two arrays of u32 (format `I`) and the buffer.

@@ -154,11 +154,11 @@ cdef class SpanBatch:
 
         return emit(self)
 
-    def texts(self, buffer=0):
+    def texts(self, buffer=0, edits=None):
         """Every string that must be scanned, as ranges of one buffer: (starts, ends, buffer)."""
         from llm_obs_core_ext.texts import batch_texts
 
-        return batch_texts(self, buffer)
+        return batch_texts(self, buffer, edits)
 
     def columns(self):
         """Every column of `llm_obs_core.model.SPAN_COLUMNS`, one value a row."""

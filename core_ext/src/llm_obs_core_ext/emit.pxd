@@ -36,6 +36,7 @@ cdef class Edits:
     cdef uint8_t* arena           # keys and values, append only
     cdef size_t used
     cdef size_t room
+    cdef uint8_t* gone            # by number of the batch's attribute: 1: left out; NULL: none is
     cdef uint32_t* key_ats        # by key id: where the arena has the key + 1, 0 not yet
     cdef Py_ssize_t exports       # buffer views of the arena; it may not grow while there are any
     cdef Source* sources          # by buffer, the arena is the last; filled by `_settle`
@@ -64,6 +65,8 @@ cdef class Edits:
     ) noexcept nogil
     cdef int drop(self, Py_ssize_t row, uint16_t key_id) noexcept nogil
     cdef int move(self, Py_ssize_t row, uint16_t old_id, uint16_t new_id) noexcept nogil
+    # Leaves an attribute of the batch out, by its number: as `drop`, without a search among the row's edits.
+    cdef int leave_out(self, uint32_t attr) noexcept nogil
     # 1 and the value with all edits so far, or 0 when the row lacks the key.
     cdef int find(self, Py_ssize_t row, uint16_t key_id, Found* out) noexcept nogil
     # What is put in the place of a range of a buffer, or of the arena (source = buffer_count).
@@ -78,3 +81,7 @@ cdef class Edits:
     cdef int apply(
         self, Py_ssize_t row, const uint8_t* key, uint32_t length, uint32_t op, const Attr* value, const uint8_t* base
     ) noexcept nogil
+
+
+cdef inline bint is_left_out(Edits edits, uint32_t attr) noexcept nogil:
+    return edits.gone != NULL and edits.gone[attr]

@@ -34,6 +34,7 @@ cdef class Edits:
         free(self.tails)
         free(self.sources)
         free(self.key_ats)
+        free(self.gone)
         if self.hits != NULL:
             for i in range(self.batch.buffer_count + 1):
                 hit_free(&self.hits[i])
@@ -176,6 +177,14 @@ cdef class Edits:
     cdef int drop(self, Py_ssize_t row, uint16_t key_id) noexcept nogil:
         return self.apply_id(row, key_id, EDIT_REMOVED, NULL, NULL)
 
+    cdef int leave_out(self, uint32_t attr) noexcept nogil:
+        if self.gone == NULL:
+            self.gone = <uint8_t*> calloc(self.batch.attr_count + 1, 1)
+            if self.gone == NULL:
+                return -1
+        self.gone[attr] = 1
+        return 0
+
     cdef int find(self, Py_ssize_t row, uint16_t key_id, Found* out) noexcept nogil:
         cdef uint32_t start = self.batch.keys.starts[key_id]
         cdef uint32_t length = self.batch.keys.starts[key_id + 1] - start
@@ -201,6 +210,7 @@ cdef class Edits:
                 attr.key_hash == key_hash
                 and attr.key_length == length
                 and memcmp(base + attr.key_at, key, length) == 0
+                and not is_left_out(self, span.attrs + i)
             ):
                 out.base = base
                 out.attr = attr[0]

@@ -3,6 +3,16 @@
 #define LLM_OBS_EXACT_H
 #include <stdint.h>
 
+typedef __int128 wide_int;
+
+static inline wide_int wide_add(wide_int total, int64_t value, int minus) { return minus ? total - value : total + value; }
+
+/* Whether a total is a count of 64 bits. */
+static inline int wide_count(wide_int total, int64_t *out) {
+    *out = (int64_t)total;
+    return total >= 0 && total <= INT64_MAX;
+}
+
 /* value * numerator / denominator, rounded half up; 0 when it has more than 64 bits. Factors are from 1 to 2^53. */
 static inline int scale_exact(int64_t value, int64_t numerator, int64_t denominator, int64_t *out) {
     __int128 twice = (__int128)denominator * 2;

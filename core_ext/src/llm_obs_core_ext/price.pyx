@@ -10,7 +10,7 @@ from libc.stdlib cimport free
 from libc.string cimport memcmp, memcpy, memset, strlen
 
 from llm_obs_core_ext.batch cimport *
-from llm_obs_core_ext.emit cimport EDIT_REMOVED, EDIT_SET, OURS, Edits
+from llm_obs_core_ext.emit cimport EDIT_REMOVED, EDIT_SET, OURS, Edits, is_left_out
 from llm_obs_core_ext.pricekeys cimport *
 from llm_obs_core_ext.typed cimport attr_int
 from llm_obs_core_ext.usage cimport COUNTS, Usage, add_count, settle, usage_keys
@@ -163,6 +163,8 @@ cdef class PriceBook:
             for i in range(span.attrs, span.attrs + span.attrs_count):
                 attr = &batch.attrs[i]
                 fact = self.facts[attr.key_id]
+                if fact and is_left_out(edits, i):
+                    continue
                 if fact > COUNTS:
                     found[fact].base = base
                     found[fact].attr = attr

@@ -14,6 +14,7 @@ cdef struct Job:
     const Attr* attrs
     const Edit* edits
     const uint32_t* heads
+    const uint8_t* gone      # by number of an attribute: it is not written; NULL: all are
     uint32_t* order          # the edits of one row
     size_t order_room
     const uint8_t* left_out  # by key id: attributes that are not written when not 0; NULL: all are

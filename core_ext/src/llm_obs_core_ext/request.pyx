@@ -163,7 +163,7 @@ cdef void push_attrs(Job* job, size_t row, const Source* source, bint hit) noexc
         attr = &job.attrs[span.attrs + i]
         if (bloom >> (attr.key_hash & 63)) & 1 and is_edited(job, attr, count, source):
             continue
-        if job.left_out != NULL and job.left_out[attr.key_id]:
+        if job.left_out != NULL and job.left_out[attr.key_id] or job.gone != NULL and job.gone[span.attrs + i]:
             continue
         if attr.flags & CANONICAL and not (hit and has_hit(source, attr.entry_at, attr.entry_end)):
             if attr.entry_end != run_at:
@@ -182,9 +182,9 @@ cdef void push_attrs(Job* job, size_t row, const Source* source, bint hit) noexc
 
 cdef bint leaves_out(const Job* job, const SpanRow* span) noexcept nogil:
     cdef uint32_t i
-    if job.left_out != NULL:
+    if job.left_out != NULL or job.gone != NULL:
         for i in range(span.attrs, span.attrs + span.attrs_count):
-            if job.left_out[job.attrs[i].key_id]:
+            if job.left_out != NULL and job.left_out[job.attrs[i].key_id] or job.gone != NULL and job.gone[i]:
                 return True
     return False
 
@@ -311,6 +311,7 @@ def write_request(SpanBatch batch not None, Edits edits not None):
     job.attrs = batch.attrs
     job.edits = edits.edits
     job.heads = edits.heads
+    job.gone = edits.gone
     for i in range(batch.row_count):
         room += batch.rows[i].length + 8
     # Texts of edits are shared and values may be longer than what came: a guess that seldom grows.

@@ -3,17 +3,14 @@
 from cpython.bytes cimport PyBytes_AS_STRING
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
+from libc.string cimport memcmp
 
-from llm_obs_core_ext.batch cimport VALUE_BOOL, VALUE_STRING, KeyTable
+from llm_obs_core_ext.batch cimport KeyTable
 from llm_obs_core_ext.wire cimport otlp_hash, same_bytes
 
-from llm_obs_core.errors import PluginError
-from llm_obs_core.interfaces.process import EnumMap, Rename, Scale
 from llm_obs_core.semconv import MODEL_CALLS, OPERATIONS
 
-from llm_obs_core_ext.value import encode_array
-
-MAX_FACTOR = 2**53
+from llm_obs_core_ext.rulebuild import Builder
 
 
 cdef void* room(Py_ssize_t count, size_t size) except NULL:
@@ -31,85 +28,98 @@ cdef class RuleTable:
         keys: Numbers of keys; holds every key that an operation names.
 
     Raises:
-        PluginError: A factor of a scale is out of range.
+        PluginError: An operation that cannot be applied.
     """
 
     def __cinit__(self, operations, KeyTable keys not None):
-        cdef Py_ssize_t i
         self.keys = keys
         self.count = len(operations)
         self.lanes = (self.count + 63) // 64
-        self.rules = <Rule*> room(self.count, sizeof(Rule))
-        self.readers = <uint64_t*> room((keys.count + 1) * self.lanes, sizeof(uint64_t))
-        self.named = <uint8_t*> room(keys.count, 1)
-        builder = _Builder()
-        for i, operation in enumerate(operations):
-            self._add(i, operation, builder)
-        self.calls.first, self.calls.count = builder.enum(dict.fromkeys(MODEL_CALLS, "leaf"))
-        rest = [name for name in OPERATIONS if name not in MODEL_CALLS]
-        self.others.first, self.others.count = builder.enum(dict.fromkeys(rest, "rollup"))
-        self.unknown = builder.word("", "unknown")
-        self.reported = builder.word("", "reported")
-        self._fill(builder)
+        builder = Builder(keys)
+        for operation in operations:
+            builder.add(operation)
+        calls = builder.enum(dict.fromkeys(MODEL_CALLS, "leaf"))
+        others = builder.enum(dict.fromkeys([name for name in OPERATIONS if name not in MODEL_CALLS], "rollup"))
+        self.unknown, self.rollup, self.duplicate, self.reported = [
+            builder.word("", out) for out in ("unknown", "rollup", "duplicate", "reported")
+        ]
+        self._fill_rules(builder)
+        self.calls.first, self.calls.count = calls
+        self.others.first, self.others.count = others
+        self._fill_words(builder)
+        self.embeds = self.lookup(&self.calls, <const uint8_t*> b"embeddings", 10)
+        self._fill_places(builder)
+        self._fill_members(builder)
 
     def __dealloc__(self):
         free(self.rules)
         free(self.sources)
+        free(self.places)
+        free(self.steps)
+        free(self.whens)
+        free(self.members)
+        free(self.prefixes)
+        free(self.key_prefixes)
+        free(self.prefix_readers)
+        free(self.names)
+        free(self.name_slots)
         free(self.conditions)
         free(self.words)
         free(self.slots)
         free(self.readers)
+        free(self.first_readers)
         free(self.named)
 
-    def _add(self, Py_ssize_t number, operation, builder):
-        cdef Rule* rule = &self.rules[number]
-        rule.target = self.keys.id(operation.target)
-        self.named[rule.target] = 1
-        if isinstance(operation, Rename):
-            rule.kind = RULE_RENAME
-            rule.flags = AS_LIST if operation.as_list else 0
-            rule.first = <uint32_t> len(builder.sources)
-            rule.count = <uint32_t> len(operation.sources)
-            for name in operation.sources:
-                builder.sources.append(self._read(name, number))
-            rule.when = <uint32_t> len(builder.conditions)
-            rule.when_count = <uint32_t> len(operation.when)
-            builder.conditions.extend(builder.word(name, "") for name in operation.when)
-        elif isinstance(operation, EnumMap):
-            rule.kind = RULE_ENUM
-            rule.flags = (ONLY_IF_ABSENT if operation.only_if_absent else 0) | (
-                ONLY_ROOTS if operation.only_roots else 0
-            )
-            rule.source = self._read(operation.source, number)
-            rule.first, rule.count = builder.enum(operation.mapping)
-        elif isinstance(operation, Scale):
-            if not (1 <= operation.numerator <= MAX_FACTOR and 1 <= operation.denominator <= MAX_FACTOR):
-                raise PluginError(
-                    "a scale's numerator and denominator from 1 to 2**53",
-                    got=f"{operation.numerator} / {operation.denominator}",
-                    where=f"the rule for {operation.target!r}",
-                )
-            rule.kind = RULE_SCALE
-            rule.flags = AS_INT if operation.integer else 0
-            rule.source = self._read(operation.source, number)
-            rule.numerator = operation.numerator
-            rule.denominator = operation.denominator
-        else:
-            raise PluginError("a Rename, an EnumMap or a Scale", got=type(operation).__name__)
-
-    def _read(self, name, Py_ssize_t number):
-        cdef uint16_t key_id = self.keys.id(name)
-        self.named[key_id] = 1
-        self.readers[key_id * self.lanes + number // 64] |= <uint64_t> 1 << (number % 64)
-        return key_id
-
-    def _fill(self, builder):
+    def _fill_rules(self, builder):
         cdef Py_ssize_t i
-        self.blob = bytes(builder.blob)
-        self.text = <const uint8_t*> PyBytes_AS_STRING(self.blob)
+        cdef Rule* rule
+        self.rules = <Rule*> room(self.count, sizeof(Rule))
+        self.named = <uint8_t*> room(self.keys.count, 1)
+        for i, row in enumerate(builder.rules):
+            rule = &self.rules[i]
+            rule.kind = row.kind
+            rule.flags = row.flags
+            rule.form = row.form
+            rule.prefix = row.prefix
+            rule.target = row.target
+            rule.source = row.source
+            rule.first = row.first
+            rule.count = row.count
+            rule.minus = row.minus
+            rule.when = row.when
+            rule.when_count = row.when_count
+            rule.role_at, rule.role_length = row.role
+            rule.numerator = row.numerator
+            rule.denominator = row.denominator
+        self._fill_readers(builder)
+        for key_id in builder.named:
+            self.named[<Py_ssize_t> key_id] = 1
         self.sources = <uint16_t*> room(len(builder.sources), sizeof(uint16_t))
         for i, key_id in enumerate(builder.sources):
             self.sources[i] = key_id
+
+    def _fill_readers(self, builder):
+        cdef Py_ssize_t i
+        readers = {}
+        for number, row in enumerate(builder.rules):
+            for key_id in row.reads:
+                lanes = readers.setdefault(key_id, {})
+                lanes[number // 64] = lanes.get(number // 64, 0) | 1 << (number % 64)
+        self.readers = <Readers*> room(sum(map(len, readers.values())), sizeof(Readers))
+        self.first_readers = <uint32_t*> room(self.keys.count + 1, sizeof(uint32_t))
+        filled = 0
+        for i in range(self.keys.count + 1):
+            self.first_readers[i] = filled
+            for lane, bits in readers.get(i, {}).items():
+                self.readers[<Py_ssize_t> filled].lane = lane
+                self.readers[<Py_ssize_t> filled].rules = bits
+                filled += 1
+        self.first_readers[self.keys.count + 1] = filled
+
+    def _fill_words(self, builder):
+        cdef Py_ssize_t i
+        self.blob = bytes(builder.blob)
+        self.text = <const uint8_t*> PyBytes_AS_STRING(self.blob)
         self.conditions = <uint32_t*> room(len(builder.conditions), sizeof(uint32_t))
         for i, number in enumerate(builder.conditions):
             self.conditions[i] = number
@@ -123,6 +133,63 @@ cdef class RuleTable:
                 self.words[i].at, self.words[i].length, self.words[i].hash, self.words[i].type, self.words[i].out_at,
                 self.words[i].out_length, self.words[i].item_at, self.words[i].item_length,
             ) = word
+
+    def _fill_places(self, builder):
+        cdef Py_ssize_t i
+        cdef uint32_t slot
+        cdef uint32_t size = 16
+        self.places = <PlaceRow*> room(len(builder.places), sizeof(PlaceRow))
+        for i, row in enumerate(builder.places):
+            self.places[i].key_id, self.places[i].first, self.places[i].count = row
+        self.steps = <Step*> room(len(builder.steps), sizeof(Step))
+        for i, row in enumerate(builder.steps):
+            self.steps[i].name, self.steps[i].number = row
+        self.whens = <WhenRow*> room(len(builder.whens), sizeof(WhenRow))
+        for i, row in enumerate(builder.whens):
+            self.whens[i].place, self.whens[i].first, self.whens[i].count, self.whens[i].absent = row
+        self.name_count = len(builder.names)
+        while size < 4 * self.name_count:
+            size *= 2
+        self.name_mask = size - 1
+        self.names = <JsonName*> room(self.name_count, sizeof(JsonName))
+        self.name_slots = <uint32_t*> room(size, sizeof(uint32_t))
+        for i, row in enumerate(builder.names.values()):
+            self.names[i].at, self.names[i].length, self.names[i].hash = row
+            slot = <uint32_t> (self.names[i].hash & self.name_mask)
+            while self.name_slots[slot]:
+                slot = (slot + 1) & self.name_mask
+            self.name_slots[slot] = <uint32_t> (i + 1)
+
+    def _fill_members(self, builder):
+        cdef Py_ssize_t i
+        cdef bytes raw
+        cdef MemberRow* member
+        self.members = <MemberRow*> room(len(builder.members), sizeof(MemberRow))
+        for i, row in enumerate(builder.members):
+            member = &self.members[i]
+            member.key_id = row.key_id
+            member.list = row.list
+            member.column = row.column
+            member.json = row.json
+            member.before_at, member.before_length = row.before
+            member.after_at, member.after_length = row.after
+            member.name_at, member.name_length = row.name
+            member.list_at, member.list_length = row.list_name
+        self.prefix_count = len(builder.prefixes)
+        self.prefixes = <Prefix*> room(self.prefix_count, sizeof(Prefix))
+        self.prefix_readers = <uint64_t*> room(self.prefix_count * self.lanes, sizeof(uint64_t))
+        self.key_prefixes = <uint64_t*> room(self.keys.count + 1, sizeof(uint64_t))
+        for i, (prefix, where) in enumerate(builder.prefixes.items()):
+            self.prefixes[i].at, self.prefixes[i].length = where
+            self.beginners[self.text[self.prefixes[i].at]] |= <uint64_t> 1 << i
+        for i in range(self.count):
+            if self.rules[i].kind == RULE_COLLECT and self.rules[i].prefix < MAX_PREFIXES:
+                self.prefix_readers[self.rules[i].prefix * self.lanes + i // 64] |= <uint64_t> 1 << (i % 64)
+        for i, name in enumerate(self.keys.names):
+            raw = name.encode()
+            self.key_prefixes[i + 1] = self.prefixes_of(<const uint8_t*> PyBytes_AS_STRING(raw), <uint32_t> len(raw))
+            if self.key_prefixes[i + 1]:
+                self.named[i + 1] = 1
 
     cdef int64_t lookup(self, const Rule* rule, const uint8_t* text, uint32_t length) noexcept nogil:
         # The number of the word that an enum has for a text, or -1.
@@ -138,45 +205,28 @@ cdef class RuleTable:
             number = self.slots[rule.first + slot]
         return -1
 
+    cdef uint32_t name_number(self, uint64_t hash) noexcept nogil:
+        cdef uint32_t slot = <uint32_t> (hash & self.name_mask)
+        while self.name_slots[slot]:
+            if self.names[self.name_slots[slot] - 1].hash == hash:
+                return self.name_slots[slot] - 1
+            slot = (slot + 1) & self.name_mask
+        return NO_NAME
 
-class _Builder:
-    # The tables as lists, while their sizes are not known.
-
-    def __init__(self):
-        self.sources = []
-        self.conditions = []
-        self.words = []
-        self.slots = []
-        self.blob = bytearray(8)  # so that no text begins at 0 and eight bytes can be read before its end
-
-    def add(self, text):
-        at = len(self.blob)
-        self.blob += text
-        return at, len(text)
-
-    def word(self, text, out):
-        cdef bytes raw = text.encode()
-        cdef uint32_t hashed = otlp_hash(<const uint8_t*> PyBytes_AS_STRING(raw), <uint32_t> len(raw))
-        at, length = self.add(raw)
-        if isinstance(out, bool):
-            out_type, out_at, out_length = VALUE_BOOL, int(out), 0
-        else:
-            out_type = VALUE_STRING
-            out_at, out_length = self.add(out.encode())
-        self.words.append((at, length, hashed, out_type, out_at, out_length, *self.add(encode_array([out]))))
-        return len(self.words) - 1
-
-    def enum(self, mapping):
-        first = len(self.slots)
-        size = 4
-        while size < 2 * len(mapping):
-            size *= 2
-        part = [0] * size
-        for text, out in mapping.items():
-            number = self.word(text, out)
-            slot = self.words[number][2] & (size - 1)
-            while part[slot]:
-                slot = (slot + 1) & (size - 1)
-            part[slot] = number + 1
-        self.slots += part
-        return first, size - 1
+    cdef uint64_t prefixes_of(self, const uint8_t* key, uint32_t length) noexcept nogil:
+        cdef uint64_t left = self.beginners[key[0]] if length else 0
+        cdef uint64_t found = 0
+        cdef const Prefix* prefix
+        cdef int i = 0
+        while left:
+            if left & 1:
+                prefix = &self.prefixes[i]
+                if (
+                    length > prefix.length
+                    and memcmp(key, self.text + prefix.at, prefix.length) == 0
+                    and c"0" <= key[prefix.length] <= c"9"
+                ):
+                    found |= <uint64_t> 1 << i
+            left >>= 1
+            i += 1
+        return found

@@ -13,5 +13,6 @@ cdef struct Ranges:
     bint failed           # out of memory
 
 
-cdef void gather_batch(Ranges* out, SpanBatch batch, uint32_t buffer) noexcept nogil
+# Without what `edits` (None: no edits) leave out, unless they give it to another attribute.
+cdef void gather_batch(Ranges* out, SpanBatch batch, uint32_t buffer, Edits edits) noexcept nogil
 cdef void gather_edits(Ranges* out, Edits edits) noexcept nogil

@@ -6,7 +6,7 @@ from libc.stdlib cimport free, realloc
 from libc.string cimport memset
 
 from llm_obs_core_ext.batch cimport *
-from llm_obs_core_ext.emit cimport EDIT_REMOVED, EDIT_SET, OURS, Edits
+from llm_obs_core_ext.emit cimport EDIT_MOVED, EDIT_REMOVED, EDIT_SET, OURS, Edits
 from llm_obs_core_ext.wire cimport *
 
 
@@ -78,7 +78,28 @@ cdef void walk_nested(Ranges* out, const uint8_t* base, uint32_t at, uint32_t en
             walk(out, base, M_EVENT if f.number == 11 else M_LINK, f.at, f.end)
 
 
-cdef void gather_batch(Ranges* out, SpanBatch batch, uint32_t buffer) noexcept nogil:
+cdef void add_moved(Ranges* out, SpanBatch batch, Edits edits, Py_ssize_t row) noexcept nogil:
+    # What attributes that are left out gave to others, without a copy.
+    cdef const SpanRow* span = &batch.rows[row]
+    cdef const Attr* value
+    cdef const Attr* attr
+    cdef uint32_t n = edits.heads[row]
+    cdef uint32_t i
+    while n:
+        value = &edits.edits[n - 1].attr
+        if edits.edits[n - 1].op == EDIT_MOVED and not has_no_text(value):
+            for i in range(span.attrs, span.attrs + span.attrs_count):
+                attr = &batch.attrs[i]
+                if edits.gone[i] and attr.entry_at <= value.value.text.at < attr.entry_end:
+                    add_value(out, batch.bases[span.buffer], value)
+        n = edits.edits[n - 1].next
+
+
+cdef bint has_no_text(const Attr* attr) noexcept nogil:
+    return attr.type == VALUE_NONE or VALUE_BOOL <= attr.type <= VALUE_DOUBLE
+
+
+cdef void gather_batch(Ranges* out, SpanBatch batch, uint32_t buffer, Edits edits) noexcept nogil:
     cdef const uint8_t* base = batch.bases[buffer]
     cdef SpanRow* row
     cdef ScopeRow* scope
@@ -86,6 +107,8 @@ cdef void gather_batch(Ranges* out, SpanBatch batch, uint32_t buffer) noexcept n
     cdef Attr* attr
     cdef Py_ssize_t i
     cdef uint32_t k
+    cdef const uint8_t* gone = edits.gone if edits is not None else NULL
+    cdef bint any
     for i in range(batch.resource_count):
         resource = &batch.resources[i]
         if resource.buffer == buffer:
@@ -103,12 +126,18 @@ cdef void gather_batch(Ranges* out, SpanBatch batch, uint32_t buffer) noexcept n
         add(out, row.trace_state.at, row.trace_state.at + row.trace_state.length)
         add(out, row.name.at, row.name.at + row.name.length)
         add(out, row.status_message.at, row.status_message.at + row.status_message.length)
+        any = False
         for k in range(row.attrs_count):
             attr = &batch.attrs[row.attrs + k]
+            if gone != NULL and gone[row.attrs + k]:
+                any = True
+                continue
             # A known key is a constant of ours: nothing to find in it.
             if attr.key_id == KEY_UNKNOWN:
                 add(out, attr.key_at, attr.key_at + attr.key_length)
             add_value(out, base, attr)
+        if any:
+            add_moved(out, batch, edits, i)
         if row.events_count or row.links_count:
             walk_nested(out, base, row.at, row.at + row.length)
 
@@ -126,14 +155,14 @@ cdef void gather_edits(Ranges* out, Edits edits) noexcept nogil:
             add_value(out, edits.arena, attr)
 
 
-def batch_texts(SpanBatch batch not None, uint32_t buffer):
+def batch_texts(SpanBatch batch not None, uint32_t buffer, Edits edits=None):
     """See `SpanBatch.texts`."""
     cdef Ranges out
     if buffer >= batch.buffer_count:
         raise IndexError(f"expected a buffer below {batch.buffer_count}, got {buffer}")
     memset(&out, 0, sizeof(Ranges))
     with nogil:
-        gather_batch(&out, batch, buffer)
+        gather_batch(&out, batch, buffer, edits)
     return results(&out, batch.buffers[buffer])
 
 

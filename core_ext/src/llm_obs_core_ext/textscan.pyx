@@ -137,7 +137,7 @@ cdef class TextScan:
         search.rules = &self.rules
         if source < batch.buffer_count:
             base = batch.bases[source]
-            gather_batch(&texts, batch, <uint32_t> source)
+            gather_batch(&texts, batch, <uint32_t> source, edits)
         else:
             gather_edits(&texts, edits)
         search.failed = texts.failed

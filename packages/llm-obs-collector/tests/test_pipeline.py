@@ -275,7 +275,7 @@ CALL: dict[str, str | int | list[str]] = {
 def test_a_foreign_span_is_normalised_priced_and_scrubbed() -> None:
     done = prepared(calls_request(CALL, {"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 1}))
     first, second = scan(done.record.payload).spans()
-    assert first.attributes | CALL | {"input.value": "mail [REDACTED:email]"} == first.attributes
+    assert {key: first.attributes.get(key) for key in CALL} == {**CALL, "input.value": None}
     assert {key: value for key, value in first.attributes.items() if key not in CALL and key != "llm_obs.price.id"} == {
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": "openai",
@@ -284,7 +284,7 @@ def test_a_foreign_span_is_normalised_priced_and_scrubbed() -> None:
         "gen_ai.usage.input_tokens": 1000,
         "gen_ai.usage.output_tokens": 100,
         "gen_ai.response.finish_reasons": ["tool_call"],
-        "gen_ai.input.messages": "mail [REDACTED:email]",
+        "gen_ai.input.messages": '[{"role":"user","parts":[{"type":"text","content":"mail [REDACTED:email]"}]}]',
         "llm_obs.completeness": "complete",
         "llm_obs.usage.role": "leaf",
         "llm_obs.usage.basis": "reported",
@@ -293,7 +293,51 @@ def test_a_foreign_span_is_normalised_priced_and_scrubbed() -> None:
     assert str(first.attributes["llm_obs.price.id"]).startswith("genai-prices/")
     assert "llm_obs.cost.total_nano_usd" not in second.attributes
     assert done.priced == ({"openai": 1}, {"other": 1})
-    assert (done.record.normalizer_version, done.record.prices_version > 20_000) == (2, True)
+    assert (done.record.normalizer_version, done.record.prices_version > 20_000) == (3, True)
+
+
+def test_what_normalising_collects_is_scrubbed_and_counted_once() -> None:
+    flat: dict[str, str | int | list[str]] = {
+        "openinference.span.kind": "LLM",
+        "llm.input_messages.0.message.role": "user",
+        "llm.input_messages.0.message.content": 'mail "jane@mail.example" or\n+49 30 901820-12',
+        "llm.input_messages.1.message.content": "roles are those of the target",
+        "llm.output_messages.0.message.tool_calls.0.tool_call.function.name": "send",
+        "llm.output_messages.0.message.tool_calls.0.tool_call.function.arguments": '{"to": "joe@mail.example"}',
+        "llm.tools.0.tool.json_schema": '{"name": "send", "description": "as ann@mail.example"}',
+        "input.value": '{"messages": [{"role": "user", "content": "jane@mail.example"}], "user": "bob@mail.example"}',
+    }
+    agent: dict[str, str | int | list[str]] = {
+        "openinference.span.kind": "AGENT",
+        "input.value": "mail eve@mail.example",
+    }
+    done = prepared(calls_request(flat, agent))
+    assert b"@mail" not in done.record.payload
+    assert b"901820" not in done.record.payload
+    call, around = scan(done.record.payload).spans()
+    assert json.loads(str(call.attributes["gen_ai.input.messages"]))[0]["parts"] == [
+        {"type": "text", "content": 'mail "[REDACTED:email]" or\n[REDACTED:phone]'}
+    ]
+    assert json.loads(str(call.attributes["gen_ai.output.messages"]))[0]["parts"][0]["arguments"] == {
+        "to": "[REDACTED:email]"
+    }
+    assert json.loads(str(call.attributes["input.value"])) == {"messages": None, "user": "[REDACTED:email]"}
+    assert around.attributes["gen_ai.input.messages"] == "mail [REDACTED:email]"
+    assert "input.value" not in around.attributes
+    assert done.scrubbed.counts == {"email": 5, "phone": 1}
+
+
+def test_own_patterns_see_what_normalising_collects() -> None:
+    flat: dict[str, str | int | list[str]] = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.prompt.0.role": "user",
+        "gen_ai.prompt.0.content": "case ACME-1234",
+    }
+    agent: dict[str, str | int | list[str]] = {"gen_ai.operation.name": "invoke_agent", "input.value": "ACME-99"}
+    scanner = Scanner([ScrubRules(1, patterns=(("case", "ACME-[0-9]+"),))])
+    done = prepared(calls_request(flat, agent), scanner=scanner)
+    assert b"ACME-" not in done.record.payload
+    assert done.scrubbed.counts == {"case": 2}
 
 
 def test_a_value_that_normalising_copies_is_scrubbed() -> None:

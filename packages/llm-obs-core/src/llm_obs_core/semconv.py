@@ -139,7 +139,8 @@ FINISH_REASONS: Final = ("stop", "length", "content_filter", "tool_call", "error
 
 # --- Older and foreign names ----------------------------------------------------------------------------------------
 # What the normaliser `genai` reads. OI: OpenInference, OL: OpenLLMetry, LF: Langfuse, PF: Logfire, AI: Vercel AI SDK,
-# AN: the Anthropic SDK's own spans; without a mark: an older GenAI name. The raw attribute is always kept.
+# AN: the Anthropic SDK's own spans; without a mark: an older GenAI name. The raw attribute is kept. What is more than
+# another name (flattened messages, JSON text, totals that leave tokens out) is in `normalizer.conventions`.
 
 ALIASES: Final[dict[str, tuple[str, ...]]] = {
     PROVIDER_NAME: ("gen_ai.system", "llm.provider", "llm.system", "ai.model.provider"),
@@ -225,9 +226,6 @@ ALIASES: Final[dict[str, tuple[str, ...]]] = {
     PROMPT_VERSION: ("langfuse.observation.prompt.version", "traceloop.prompt.version", "llm.prompt_template.version"),
     TOOL_NAME: ("tool.name", "ai.toolCall.name"),
     TOOL_CALL_ID: ("tool.id", "ai.toolCall.id"),
-    TOOL_CALL_ARGUMENTS: ("tool.parameters", "tool_arguments", "ai.toolCall.args"),
-    TOOL_CALL_RESULT: ("tool_response", "ai.toolCall.result"),
-    TOOL_DEFINITIONS: ("ai.prompt.tools",),
     AGENT_NAME: ("agent.name", "agent_name"),
     WORKFLOW_NAME: ("traceloop.workflow.name", "langfuse.trace.name"),
     OPENAI_REQUEST_SERVICE_TIER: ("gen_ai.openai.request.service_tier",),
@@ -312,53 +310,10 @@ STREAM_SOURCES: Final[dict[str, dict[str, bool]]] = {
 
 ALIASES_WHEN: Final[tuple[tuple[tuple[str, ...], str, tuple[str, ...]], ...]] = (
     (("execute_tool",), TOOL_NAME, ("traceloop.entity.name",)),
-    (
-        ("execute_tool",),
-        TOOL_CALL_ARGUMENTS,
-        ("traceloop.entity.input", "langfuse.observation.input", "input.value"),
-    ),
-    (
-        ("execute_tool",),
-        TOOL_CALL_RESULT,
-        ("traceloop.entity.output", "langfuse.observation.output", "output.value"),
-    ),
     (("invoke_agent",), AGENT_NAME, ("traceloop.entity.name", "ai.telemetry.functionId")),
     (("invoke_workflow",), WORKFLOW_NAME, ("traceloop.entity.name",)),
     (("retrieval",), RETRIEVAL_TOP_K, (REQUEST_TOP_K,)),
-    (("retrieval",), RETRIEVAL_QUERY_TEXT, ("langfuse.observation.input", "input.value")),
     (("chat", "generate_content", "text_completion"), REQUEST_TOP_K, ("llm.top_k", "ai.settings.topK")),
-    (
-        (*MODEL_CALLS, "invoke_agent", "invoke_workflow"),
-        INPUT_MESSAGES,
-        (
-            "gen_ai.prompt",
-            "ai.prompt.messages",
-            "ai.prompt",
-            "all_messages_events",
-            "traceloop.entity.input",
-            "langfuse.observation.input",
-            "langfuse.trace.input",
-            "input.value",
-        ),
-    ),
-    (
-        (*MODEL_CALLS, "invoke_agent", "invoke_workflow"),
-        OUTPUT_MESSAGES,
-        (
-            "gen_ai.completion",
-            "ai.response.text",
-            "ai.response.object",
-            "ai.response.toolCalls",
-            "ai.result.text",
-            "ai.result.object",
-            "ai.result.toolCalls",
-            "final_result",
-            "traceloop.entity.output",
-            "langfuse.observation.output",
-            "langfuse.trace.output",
-            "output.value",
-        ),
-    ),
 )
 """As `ALIASES`, only on spans of these operations: (operations, canonical name, other names)."""
 

@@ -69,7 +69,7 @@ class OwnPatterns:
         """Adds to `edits` what must be written over; pattern name to how often."""
         counts: dict[str, int] = {}
         for number in range(batch.buffer_count):
-            starts, ends, buffer = batch.texts(number)
+            starts, ends, buffer = batch.texts(number, edits)
             ranges, words = self._hits(_Joined(bytes(buffer), starts, ends), counts)
             if ranges:
                 edits.replace(ranges, words, buffer=number)

@@ -1,4 +1,4 @@
-"""Between receiver and log: normalisers, pricers, scrubbers. They declare; core_ext does the work per span."""
+"""Between receiver and log: pricers and scrubbers. They declare; core_ext does the work per span."""
 
 from __future__ import annotations
 
@@ -8,101 +8,16 @@ from typing import Any, Literal, NamedTuple, Protocol
 import msgspec
 
 __all__ = [
-    "EnumMap",
-    "Normalizer",
-    "NormalizerRules",
-    "Operation",
     "Price",
     "PriceBand",
     "PriceKey",
     "Pricer",
-    "Rename",
-    "Scale",
     "ScrubRules",
     "Scrubber",
     "TailPolicy",
     "TextHit",
     "TextScrubber",
 ]
-
-
-class Rename(msgspec.Struct, frozen=True, tag="rename"):
-    """Gives `target`, unless it is there, the value of the first of `sources` that is there; the sources stay.
-
-    Attributes:
-        target: The attribute that is set.
-        sources: Looked at in this order.
-        as_list: A string becomes a list of one; other values stay what they are.
-        when: Only on spans whose `gen_ai.operation.name` is one of these; on all when empty.
-    """
-
-    target: str
-    sources: tuple[str, ...]
-    as_list: bool = False
-    when: tuple[str, ...] = ()
-
-
-class EnumMap(msgspec.Struct, frozen=True, tag="enum"):
-    """Sets `target` to the word that `mapping` has for `source`'s value; values it does not name are left alone.
-
-    The value is a string, or the first item of a list when that is a string. Where `target` is `source` and the value
-    is a list, the list stays one: each of its strings that the mapping names is replaced.
-
-    Attributes:
-        target: The attribute that is set; may be `source`.
-        source: The attribute that is looked at.
-        mapping: Value to word, or to true or false. Values are compared byte for byte.
-        only_if_absent: Never changes a target that is there.
-        only_roots: Only on spans without a parent.
-    """
-
-    target: str
-    source: str
-    mapping: Mapping[str, str | bool]
-    only_if_absent: bool = False
-    only_roots: bool = False
-
-
-class Scale(msgspec.Struct, frozen=True, tag="scale"):
-    """Sets `target`, unless it is there, to `source` × `numerator` / `denominator`.
-
-    Only an int or a double is a number here. The result is a double, not set unless finite; with `integer` an int,
-    rounded half up (exactly when the source is one), not set unless it has 64 bits.
-
-    Attributes:
-        target: The attribute that is set.
-        source: The attribute that is looked at.
-        numerator: From 1 to 2⁵³.
-        denominator: From 1 to 2⁵³.
-        integer: Whether the target is an int.
-    """
-
-    target: str
-    source: str
-    numerator: int
-    denominator: int
-    integer: bool = False
-
-
-Operation = Rename | EnumMap | Scale
-"""The closed set of things a normaliser can do, applied in order, each seeing what the earlier ones set.
-
-An attribute is there when it has a value, be it an empty one. `llm_obs_core.normalizer.reference` says it in Python.
-"""
-
-
-class NormalizerRules(msgspec.Struct, frozen=True):
-    """A normaliser's operations; `version` is stamped on log records."""
-
-    version: int
-    operations: tuple[Operation, ...]
-
-
-class Normalizer(Protocol):
-    """Turns foreign names and values into the canonical ones of `llm_obs_core.semconv`."""
-
-    def rules(self) -> NormalizerRules:
-        """Read once at start-up; compiled by `llm_obs_core_ext.normalise`."""
 
 
 class PriceKey(msgspec.Struct, frozen=True, order=True):

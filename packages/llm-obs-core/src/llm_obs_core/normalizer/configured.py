@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from llm_obs_core.components import check_options
 from llm_obs_core.config import Normalize
-from llm_obs_core.interfaces.process import Normalizer, NormalizerRules
+from llm_obs_core.interfaces.operations import Normalizer, NormalizerRules
 from llm_obs_core.plugins import Plugins
 
 __all__ = ["configured"]

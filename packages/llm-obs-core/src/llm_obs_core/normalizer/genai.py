@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from typing import Final
 
 from llm_obs_core import semconv
-from llm_obs_core.interfaces.process import EnumMap, NormalizerRules, Operation, Rename, Scale
+from llm_obs_core.interfaces.operations import EnumMap, NormalizerRules, Operation, Place, Rename, Scale
+from llm_obs_core.normalizer.conventions import CONVENTIONS
+from llm_obs_core.normalizer.conventions.common import on
 from llm_obs_core.plugins import NoOptions
 
 __all__ = ["VERSION", "GenAiNormalizer", "make"]
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Raised whenever the operations change; stamped on log records."""
 
 NANO_PER_USD: Final = 10**9
@@ -23,11 +25,24 @@ def make(options: NoOptions) -> GenAiNormalizer:
 
 
 class GenAiNormalizer:
-    """A `Normalizer` made from the tables of `semconv`; raw attributes stay as they came."""
+    """A `Normalizer` made from the tables of `semconv` and from `conventions`.
+
+    Raw attributes stay as they came, but for those that canonical content was made of.
+    """
 
     def rules(self) -> NormalizerRules:
-        """Names first, then values (a renamed value is mapped too), then what depends on the operation."""
-        return NormalizerRules(VERSION, (*_names(), *_operation(), *_values(), *_by_operation()))
+        """What conventions say in their own ways, names, values (renamed ones too), what the operation decides."""
+        return NormalizerRules(
+            VERSION,
+            (
+                *(operation for convention in CONVENTIONS for operation in convention.EARLY),
+                *_names(),
+                *_operation(),
+                *_values(),
+                *_by_operation(),
+                *(operation for convention in CONVENTIONS for operation in convention.CONTENT),
+            ),
+        )
 
 
 def _names() -> list[Operation]:
@@ -64,13 +79,16 @@ def _values() -> list[Operation]:
     ]
     values += [EnumMap(target, source, words, only_if_absent=True) for target, source, words in sources]
     values += [
-        Scale(target, source, 1, 1000) for target, sources in semconv.MILLISECOND_ALIASES.items() for source in sources
+        Scale(target, Place(source), 1, 1000)
+        for target, sources in semconv.MILLISECOND_ALIASES.items()
+        for source in sources
     ]
     values += [
-        Scale(semconv.COST_TOTAL_NANO_USD, source, NANO_PER_USD, 1, integer=True) for source in semconv.COST_ALIASES_USD
+        Scale(semconv.COST_TOTAL_NANO_USD, Place(source), NANO_PER_USD, 1, integer=True)
+        for source in semconv.COST_ALIASES_USD
     ]
     return values
 
 
 def _by_operation() -> list[Operation]:
-    return [Rename(target, sources, when=operations) for operations, target, sources in semconv.ALIASES_WHEN]
+    return [Rename(target, sources, when=(on(*operations),)) for operations, target, sources in semconv.ALIASES_WHEN]

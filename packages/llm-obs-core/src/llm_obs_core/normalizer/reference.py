@@ -8,17 +8,30 @@ After the rules of every normaliser come the facts that all later stages need, e
 - `llm_obs.usage.basis`: `reported` on spans that carry usage.
 
 A span carries usage when `llm_obs_core.pricing.usage.settle` finds some. Nothing else is inferred: an operation, a
-provider or a stream that no rule names stays absent.
+provider or a stream that no rule names stays absent. What several spans say together is `normalizer.roles`.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from llm_obs_core import semconv
-from llm_obs_core.interfaces.process import EnumMap, NormalizerRules, Operation, Rename, Scale
+from llm_obs_core.interfaces.operations import (
+    Collect,
+    Drop,
+    EnumMap,
+    Extract,
+    NormalizerRules,
+    Operation,
+    Rename,
+    Scale,
+    Sum,
+)
 from llm_obs_core.model import AttributeValue
+from llm_obs_core.normalizer.collecting import collect
+from llm_obs_core.normalizer.places import at, extract, holds, number_at, take
 from llm_obs_core.pricing.usage import counts_of, settle
 
 __all__ = ["apply", "derive"]
@@ -38,9 +51,8 @@ def apply(rules: Sequence[NormalizerRules], attributes: Attributes, *, is_root: 
     values = dict(attributes)
     for item in rules:
         for operation in item.operations:
-            value = _value(operation, values, is_root)
-            if value is not None:
-                values[operation.target] = value
+            if all(holds(condition, values) for condition in operation.when):
+                _apply(operation, values, is_root)
     return derive(values)
 
 
@@ -59,22 +71,32 @@ def derive(attributes: Attributes) -> Values:
     return values
 
 
-def _value(operation: Operation, values: Attributes, is_root: bool) -> AttributeValue:
-    # What the operation sets its target to; None changes nothing.
+def _apply(operation: Operation, values: Values, is_root: bool) -> None:
+    if isinstance(operation, Drop):
+        for place in operation.places:
+            take(place, values)
+        return
     absent = values.get(operation.target) is None
+    value: AttributeValue = None
     if isinstance(operation, EnumMap):
-        skip = (operation.only_if_absent and not absent) or (operation.only_roots and not is_root)
-        return None if skip else _mapped(operation, values.get(operation.source))
-    if not absent:
-        return None
-    if isinstance(operation, Scale):
-        return _scaled(operation, values.get(operation.source))
-    return _renamed(operation, values)
+        if (absent or not operation.only_if_absent) and (is_root or not operation.only_roots):
+            value = _mapped(operation, values.get(operation.source))
+    elif absent or (isinstance(operation, Sum | Extract) and operation.replace):
+        if isinstance(operation, Rename):
+            value = _renamed(operation, values)
+        elif isinstance(operation, Scale):
+            value = _scaled(operation, at(operation.source, values))
+        elif isinstance(operation, Sum):
+            value = _summed(operation, values)
+        elif isinstance(operation, Collect):
+            value = collect(operation, values)
+        else:
+            value = extract(operation, values)
+    if value is not None:
+        values[operation.target] = value
 
 
 def _renamed(operation: Rename, values: Attributes) -> AttributeValue:
-    if operation.when and values.get(semconv.OPERATION_NAME) not in operation.when:
-        return None
     for source in operation.sources:
         value = values.get(source)
         if value is not None:
@@ -90,8 +112,10 @@ def _mapped(operation: EnumMap, value: AttributeValue) -> AttributeValue:
     return operation.mapping.get(value) if isinstance(value, str) else None
 
 
-def _scaled(operation: Scale, value: AttributeValue) -> AttributeValue:
+def _scaled(operation: Scale, value: Any) -> AttributeValue:
     if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
         return None
     if operation.integer and isinstance(value, int):
         exact = (2 * value * operation.numerator + operation.denominator) // (2 * operation.denominator)
@@ -103,3 +127,14 @@ def _scaled(operation: Scale, value: AttributeValue) -> AttributeValue:
         return number
     number = math.floor(number + 0.5)
     return number if -(2**63) <= number < 2**63 else None
+
+
+def _summed(operation: Sum, values: Attributes) -> AttributeValue:
+    total = number_at(operation.first, values)
+    if total is None:
+        return None
+    for place in operation.plus:
+        total += number_at(place, values) or 0
+    for place in operation.minus:
+        total -= number_at(place, values) or 0
+    return total if 0 <= total < 2**63 else None
