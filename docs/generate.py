@@ -111,7 +111,8 @@ def spans() -> str:
     text += table(heads, rows(model.MEASURE_VALUES))
     text += (
         "\n## Names that are understood\n\nOlder and foreign names and what they become; the raw attribute is "
-        "kept, and a canonical name that is there already wins.\n\n"
+        "kept, and a canonical name that is there already wins. Messages and tool definitions in "
+        "other forms become the conventions' own content, and what it was made of goes away.\n\n"
     )
     rows_of_names = (
         (f"`{name}`", ", ".join(f"`{alias}`" for alias in names)) for name, names in semconv.ALIASES.items()

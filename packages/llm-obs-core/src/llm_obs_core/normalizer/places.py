@@ -18,7 +18,7 @@ Read = Mapping[str, AttributeValue]
 
 
 def at(place: Place, values: Read) -> Any:
-    """What is at a place: of a whole attribute as OTLP has it, inside one as JSON has it; MISSING when there is none."""
+    """What is at a place: of a whole attribute as OTLP has it, inside one as JSON has it; MISSING: nothing."""
     value = values.get(place.attribute)
     if not place.keys:
         return MISSING if value is None else value
