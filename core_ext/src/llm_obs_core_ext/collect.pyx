@@ -9,7 +9,7 @@ from llm_obs_core_ext.batch cimport *
 from llm_obs_core_ext.emit cimport EDIT_MOVED, EDIT_REMOVED, EDIT_SET, Edit, Edits, is_left_out
 from llm_obs_core_ext.forms cimport *
 from llm_obs_core_ext.jsonobject cimport (
-    json_hash, json_name_end, json_space, json_string_end, json_text, json_value_end,
+    after_value, json_hash, json_name_end, json_space, json_string_end, json_text, json_value_end,
 )
 from llm_obs_core_ext.jsontext cimport Bytes, add_bytes, add_double, add_string, add_word
 from llm_obs_core_ext.rulerun cimport *
@@ -167,14 +167,10 @@ cdef bint are_parts(const uint8_t* p, uint32_t at, uint32_t end) noexcept nogil:
             start = <uint32_t> json_name_end(p, inside, stop)
             if is_type(p, inside, name):
                 typed = p[start] == c'"'
-            inside = <uint32_t> json_space(p, json_value_end(p, start, stop, 0), stop)
-            if p[inside] == c",":
-                inside = <uint32_t> json_space(p, inside + 1, stop)
+            inside = after_value(p, json_value_end(p, start, stop, 0), stop)
         if not typed:
             return False
-        at = <uint32_t> json_space(p, stop, end)
-        if p[at] == c",":
-            at = <uint32_t> json_space(p, at + 1, end)
+        at = after_value(p, stop, end)
     return True
 
 

@@ -227,9 +227,7 @@ cdef void add_parts(Forms* forms, const uint8_t* p, const Pair* content, bint* a
         end = json_value_end(p, at, content.end, 0)
         begin_part(forms, any)
         add_part(forms, p, at, <uint32_t> end)
-        at = <uint32_t> json_space(p, end, content.end)
-        if p[at] == c",":
-            at = <uint32_t> json_space(p, at + 1, content.end)
+        at = after_value(p, end, content.end)
 
 
 cdef void add_reasoning(Forms* forms, const uint8_t* p, const Pair* found, bint* any) noexcept nogil:
@@ -250,9 +248,7 @@ cdef void add_calls(Forms* forms, const uint8_t* p, const Pair* calls, bint* any
         end = json_value_end(p, at, calls.end, 0)
         begin_part(forms, any)
         add_call(forms, p, at, <uint32_t> end)
-        at = <uint32_t> json_space(p, end, calls.end)
-        if p[at] == c",":
-            at = <uint32_t> json_space(p, at + 1, calls.end)
+        at = after_value(p, end, calls.end)
 
 
 cdef bint add_message(
@@ -478,9 +474,7 @@ cdef bint make_form(
             any = True
             if not add_item(forms, kind, p, at, <uint32_t> stop, role, role_length):
                 return False
-            at = <uint32_t> json_space(p, stop, end)
-            if p[at] == c",":
-                at = <uint32_t> json_space(p, at + 1, end)
+            at = after_value(p, stop, end)
     if kind != FORM_TEXTS:
         add_word(out, b"]")
     return True

@@ -57,3 +57,9 @@ cdef inline bint is_string(const uint8_t* p, const Pair* pair) noexcept nogil:
 
 cdef inline bint is_null(const uint8_t* p, const Pair* pair) noexcept nogil:
     return pair == NULL or p[pair.at] == c"n"
+
+
+cdef inline uint32_t after_value(const uint8_t* p, size_t at, uint32_t end) noexcept nogil:
+    # From the end of a value to the next one, or to what closes around them.
+    at = json_space(p, at, end)
+    return <uint32_t> (json_space(p, at + 1, end) if p[at] == c"," else at)

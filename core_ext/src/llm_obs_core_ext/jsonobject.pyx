@@ -57,9 +57,7 @@ cdef bint read_object(const uint8_t* p, uint32_t at, uint32_t end, Object* out) 
         else:
             out.pairs[out.count] = pair
             out.count += 1
-        at = <uint32_t> json_space(p, pair.end, end)
-        if p[at] == c",":
-            at = <uint32_t> json_space(p, at + 1, end)
+        at = after_value(p, pair.end, end)
     return True
 
 

@@ -9,7 +9,7 @@ from llm_obs_core_ext.batch cimport *
 from llm_obs_core_ext.emit cimport EDIT_SET, Edits
 from llm_obs_core_ext.forms cimport *
 from llm_obs_core_ext.jsonobject cimport (
-    json_hash, json_name_end, json_space, json_string_end, json_text, json_value_end,
+    after_value, json_hash, json_name_end, json_space, json_string_end, json_text, json_value_end,
 )
 from llm_obs_core_ext.jsontext cimport Bytes, add_bytes, add_string, add_word
 from llm_obs_core_ext.rulerun cimport *
@@ -68,9 +68,7 @@ cdef Parsed* parse(Run* run, RuleTable table, const Item* item) noexcept nogil:
                 found.stamps[name] = found.turn
                 found.starts[name] = start
                 found.ends[name] = stop
-            at = <uint32_t> json_space(p, stop, length)
-            if p[at] == c",":
-                at = <uint32_t> json_space(p, at + 1, length)
+            at = after_value(p, stop, length)
     return found
 
 
@@ -99,9 +97,7 @@ cdef bint step_into(RuleTable table, const Step* step, Token* token) noexcept no
             if not named:
                 break
         number += 1
-        at = <uint32_t> json_space(p, stop, end)
-        if p[at] == c",":
-            at = <uint32_t> json_space(p, at + 1, end)
+        at = after_value(p, stop, end)
     return found
 
 
