@@ -54,12 +54,8 @@ class Client:
         try:
             self.delivery = Delivery(options, f"llm-obs-sdk/{version}")
         except StoreError as error:
-            raise ConfigError(
-                error.expected,
-                got=str(error.got),
-                where="init(spool_dir=)",
-                fix="make it writable for this process alone",
-            ) from None
+            where, fix = f"init(spool_dir=): {error.where}", "make it writable for this process alone"
+            raise ConfigError(error.expected, got=error.got, where=where, fix=fix) from None
         except ValueError as error:
             where = "init(api_key=, headers=)"
             raise ConfigError(
