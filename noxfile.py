@@ -25,7 +25,7 @@ DISTRIBUTIONS = [
         if path.is_dir() and path.name != "_template"
     ),
 ]
-SOURCES = ["core_ext", "packages", "plugins", "tests", "benchmarks", "docs/generate.py", "noxfile.py"]
+SOURCES = ["conftest.py", "core_ext", "packages", "plugins", "tests", "benchmarks", "docs/generate.py", "noxfile.py"]
 
 
 def sync(session: nox.Session, *extra: str) -> None:

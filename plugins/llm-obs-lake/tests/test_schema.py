@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -13,7 +14,7 @@ from llm_obs_testing.spans import make_traces
 GOLDEN = Path(__file__).parent / "golden" / "schema.txt"
 
 
-async def test_files_and_tables_are_as_they_were(tmp_path: Path) -> None:
+async def test_files_and_tables_are_as_they_were(tmp_path: Path, golden: Callable[..., None]) -> None:
     await fill(tmp_path, [make_traces(3)])
     text = [f"format {FORMAT}\n"]
     for kind in KINDS:
@@ -24,4 +25,4 @@ async def test_files_and_tables_are_as_they_were(tmp_path: Path) -> None:
     db = sqlite3.connect(tmp_path / "catalog.sqlite")
     text += [f"{sql}\n" for (sql,) in db.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name")]
     db.close()
-    assert "\n".join(text) == GOLDEN.read_text()
+    golden(GOLDEN, "\n".join(text))
