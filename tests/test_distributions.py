@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import pytest
 from llm_obs.cli import COMMANDS
 from llm_obs_core import hookspecs, plugins
 from llm_obs_core.config import keys
@@ -106,6 +107,22 @@ def test_every_component_has_the_same_files() -> None:
         room = rooms[item.plugin]
         assert item.factory.partition(":")[0].startswith(room), item.name
         assert item.options is plugins.NoOptions or item.options.__module__ == f"{room}.config", item.name
+
+
+@pytest.mark.parametrize("page", ["ARCHITECTURE.md", "CONTRIBUTING.md"])
+def test_files_that_a_page_names_are_there(page: str) -> None:
+    text = (ROOT / page).read_text()
+    named = set(re.findall(r"`([\w./-]+(?:\.(?:py|pyx|h|tsx|toml|md)|/))`", text))
+    tops = ("core_ext", "packages", "plugins", "tests", "docs", "benchmarks", "deploy")
+    there = [
+        f"/{path.relative_to(ROOT)}"
+        for top in tops
+        for path in (ROOT / top).rglob("*")
+        if "node_modules" not in path.parts
+    ]
+    there += [f"/{path.name}" for path in ROOT.iterdir()]
+    wrong = [name for name in named if not any(path.endswith("/" + name.rstrip("/")) for path in there)]
+    assert wrong == []
 
 
 def test_no_module_is_larger_than_the_house_allows() -> None:
