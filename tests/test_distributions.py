@@ -125,6 +125,13 @@ def test_files_that_a_page_names_are_there(page: str) -> None:
     assert wrong == []
 
 
+def test_the_map_of_the_extension_names_every_module() -> None:
+    folder = ROOT / "core_ext/src/llm_obs_core_ext"
+    page = (ROOT / "core_ext/README.md").read_text().partition("### Modules")[2].partition("## ")[0]
+    named = set(re.findall(r"`(\w+)`", page))
+    assert {path.stem for path in folder.iterdir() if path.suffix in (".py", ".pyx")} - {"__init__"} == named
+
+
 def test_no_module_is_larger_than_the_house_allows() -> None:
     paths = [path for folder in FOLDERS for path in (folder / "src").rglob("*") if path.suffix in (".py", ".pyx")]
     sizes = {path: len(path.read_text().splitlines()) for path in paths}
