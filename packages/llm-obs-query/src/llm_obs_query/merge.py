@@ -37,6 +37,7 @@ def coverage(parts: Sequence[Coverage]) -> Coverage:
         sources=tuple(dict.fromkeys(source for part in parts for source in part.sources)),
         tiers=tuple(dict.fromkeys(tier for part in parts for tier in part.tiers)),
         basis="exact" if all(part.basis == "exact" for part in parts) else "weighted",
+        damaged=tuple(dict.fromkeys(name for part in parts for name in part.damaged)),
         fresh_to_ns=None if None in fresh else min((value for value in fresh if value is not None), default=None),
     )
 

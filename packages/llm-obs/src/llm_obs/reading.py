@@ -11,7 +11,7 @@ import click
 from llm_obs_core import plugins
 from llm_obs_core.components import configured
 from llm_obs_core.config import Config
-from llm_obs_core.interfaces import Scope
+from llm_obs_core.interfaces import Coverage, Scope
 
 from llm_obs.options import config_option, data_option, loaded
 
@@ -30,12 +30,18 @@ class Asking:
         stores: Every reader as one.
         scope: The tenants asked for, content as asked for.
         failed: Readers that did not answer, when others did.
+        damaged: Parts of stores that cannot be read.
     """
 
     def __init__(self, stores: Stores, scope: Scope) -> None:
         self.stores = stores
         self.scope = scope
         self.failed: Failures = []
+        self.damaged: dict[str, None] = {}
+
+    def note(self, coverage: Coverage) -> None:
+        """Remembers what an answer lacks."""
+        self.damaged |= dict.fromkeys(coverage.damaged)
 
 
 def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -77,6 +83,8 @@ def read(
             answer = await ask(asking)
             for failure in asking.failed:
                 click.echo(f"warning: {failure}", err=True)
+            for name in asking.damaged:
+                click.echo(f"warning: {name} cannot be read: what it holds is missing here", err=True)
             return answer
 
     return asyncio.run(run())

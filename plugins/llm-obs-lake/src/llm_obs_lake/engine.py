@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
-from llm_obs_core.errors import LlmObsError, StoreError
+from llm_obs_core.errors import LlmObsError
+
+from llm_obs_lake.damage import UnreadableError
 
 __all__ = ["Engine", "Parameters"]
 
@@ -40,6 +43,7 @@ class Engine:
 
     def __init__(self, segments: Path, memory_limit_bytes: int, threads: int) -> None:
         self._limit = memory_limit_bytes
+        self._asking = threading.local()
         self._spill = Path(tempfile.mkdtemp(prefix="llm-obs-lake-"))
         self._db = duckdb.connect(
             config={
@@ -55,16 +59,41 @@ class Engine:
         self._db.execute("SET enable_external_access = false")
         self._db.execute("SET lock_configuration = true")
 
+    def begin(self) -> None:
+        """A new question of this thread."""
+        self._asking.paths = []
+
+    def read(self) -> list[str]:
+        """The files that the thread's question has read."""
+        return list(self._asking.paths)
+
     def rows(self, statement: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        """Runs a statement and returns its rows."""
-        found: list[tuple[Any, ...]] = self._run(lambda db: db.execute(statement, dict(parameters)).fetchall())
+        """Runs a statement and returns its rows.
+
+        Raises:
+            UnreadableError: A file of it is not there or not whole.
+        """
+        found: list[tuple[Any, ...]] = self._run(
+            lambda db: db.execute(statement, dict(parameters)).fetchall(), parameters
+        )
         return found
 
     def table(self, statement: str, parameters: Mapping[str, Any]) -> pa.Table:
-        """Runs a statement and returns its rows as a table."""
-        return self._run(lambda db: db.sql(statement, params=dict(parameters)).to_arrow_table())
+        """Runs a statement and returns its rows as a table; raises as `rows`."""
+        return self._run(lambda db: db.sql(statement, params=dict(parameters)).to_arrow_table(), parameters)
 
-    def _run(self, work: Callable[[duckdb.DuckDBPyConnection], Any]) -> Any:
+    def probe(self, path: str) -> str:
+        """What is wrong with a file that is read whole; empty when nothing is."""
+        try:
+            self.rows("SELECT bit_xor(hash(COLUMNS(*))) FROM read_parquet($path)", {"path": path})
+        except UnreadableError as error:
+            return str(error.cause).partition("\n")[0]
+        return ""
+
+    def _run(self, work: Callable[[duckdb.DuckDBPyConnection], Any], parameters: Mapping[str, Any]) -> Any:
+        lists = [value for value in parameters.values() if isinstance(value, list)]
+        paths = [path for values in lists for path in values if isinstance(path, str)]
+        self._asking.__dict__.setdefault("paths", []).extend(paths)
         with self._db.cursor() as cursor:
             try:
                 return work(cursor)
@@ -74,12 +103,10 @@ class Engine:
                     got=str(error).partition("\n")[0],
                     fix="ask for less time or fewer groups, or raise memory_limit_bytes of the lake",
                 ) from None
-            except (duckdb.IOException, duckdb.InvalidInputException) as error:
-                raise StoreError(
-                    "files as the catalog has them",
-                    got=str(error).partition("\n")[0],
-                    fix="bring them back from a copy of the whole folder; files of a lake are never changed by hand",
-                ) from None
+            except (duckdb.ParserException, duckdb.CatalogException):
+                raise
+            except (duckdb.Error, pa.ArrowException, UnicodeError) as error:  # damage has no class of its own
+                raise UnreadableError(error, paths) from error
 
     def close(self) -> None:
         """May be called twice."""

@@ -108,6 +108,7 @@ class ParquetFile:
                 column_encoding=dict.fromkeys(DELTAS[kind], "DELTA_BINARY_PACKED") or None,
                 write_statistics=STATISTICS[kind],
                 store_schema=False,
+                write_page_checksum=True,
             )
         except OSError:
             self._temporary.unlink(missing_ok=True)

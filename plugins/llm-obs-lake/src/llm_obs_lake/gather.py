@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from llm_obs_lake.damage import UnreadableError
 from llm_obs_lake.schema import SCHEMAS, Kind
 
 __all__ = ["Inputs", "rows_at"]
 
 Places = npt.NDArray[np.int64]
+T = TypeVar("T")
 
 
 class Inputs:
@@ -29,7 +31,8 @@ class Inputs:
 
     def __init__(self, paths: Sequence[Path], kind: Kind) -> None:
         self._schema = SCHEMAS[kind]
-        self._files = [pq.ParquetFile(path) for path in paths]
+        self._paths = paths
+        self._files = [_open(path) for path in paths]
         self._ends = [
             np.cumsum([file.metadata.row_group(group).num_rows for group in range(file.metadata.num_row_groups)])
             for file in self._files
@@ -47,7 +50,10 @@ class Inputs:
     def columns(self, names: Sequence[str]) -> list[pa.Table]:
         """Some columns of each file, whole."""
         schema = pa.schema([self._schema.field(name) for name in names])
-        return [file.read(columns=list(names), use_threads=False).cast(schema) for file in self._files]
+        return [
+            _read(path, lambda file=file: file.read(columns=list(names), use_threads=False)).cast(schema)  # type: ignore[misc]
+            for path, file in zip(self._paths, self._files, strict=True)
+        ]
 
     def chunks(self, source: Places, row: Places, rows_at_once: int) -> Iterator[pa.Table]:
         """The rows in the order given.
@@ -83,7 +89,8 @@ class Inputs:
     def _group(self, file: int, group: int) -> pa.Table:
         now = self._now[file]
         if now is None or now[0] != group:
-            now = (group, self._files[file].read_row_group(group, use_threads=False).cast(self._schema))
+            found = _read(self._paths[file], lambda: self._files[file].read_row_group(group, use_threads=False))
+            now = (group, found.cast(self._schema))
             self._now[file] = now
         return now[1]
 
@@ -92,13 +99,27 @@ def rows_at(path: str | Path, rows: Sequence[int], column: str) -> dict[int, Any
     """One column's values of single rows of a file, by row."""
     found: dict[int, Any] = {}
     if rows:
-        with pq.ParquetFile(path) as file:
+        with _open(path) as file:
             begin = 0
             for group in range(file.metadata.num_row_groups):
                 end = begin + file.metadata.row_group(group).num_rows
                 here = [row for row in rows if begin <= row < end]
                 if here:
-                    values = file.read_row_group(group, columns=[column], use_threads=False)[column]
+                    values = _read(
+                        path,
+                        lambda: file.read_row_group(group, columns=[column], use_threads=False),  # noqa: B023
+                    )[column]
                     found |= {row: values[row - begin].as_py() for row in here}
                 begin = end
     return found
+
+
+def _open(path: str | Path) -> pq.ParquetFile:
+    return _read(path, lambda: pq.ParquetFile(path, page_checksum_verification=True))
+
+
+def _read(path: str | Path, read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise UnreadableError(error, [path]) from error

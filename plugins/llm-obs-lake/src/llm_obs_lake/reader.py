@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Final, TypeVar
 
-from llm_obs_core.errors import StoreError
+from llm_obs_core.errors import LlmObsError, StoreError
 from llm_obs_core.interfaces import (
     AggregateQuery,
     AggregateResult,
@@ -26,6 +26,7 @@ from llm_obs_core.interfaces import (
 from llm_obs_lake.aggregate import aggregate, values
 from llm_obs_lake.catalog import Catalog, Segment
 from llm_obs_lake.config import LakeOptions
+from llm_obs_lake.damage import FIX, Damage, UnreadableError
 from llm_obs_lake.engine import Engine
 from llm_obs_lake.find import find_traces
 from llm_obs_lake.folder import Folder
@@ -77,31 +78,31 @@ class LakeReader:
             place = None if last is None else Cursor(last.start_ns, last.trace_id, last.tenant)
             return TracePage(page, place, view.coverage())
 
-        return await self._ask(work)
+        return await self._ask(scope, work)
 
     async def trace(self, scope: Scope, trace_id: bytes) -> StoredTrace | None:
         """One whole trace."""
-        return await self._ask(lambda engine, view: read_trace(engine, view, scope, trace_id))
+        return await self._ask(scope, lambda engine, view: read_trace(engine, view, scope, trace_id))
 
     async def outline(self, scope: Scope, trace_id: bytes, columns: Sequence[str]) -> TraceOutline | None:
         """Columns of one trace."""
-        return await self._ask(lambda engine, view: read_outline(engine, view, scope, trace_id, columns))
+        return await self._ask(scope, lambda engine, view: read_outline(engine, view, scope, trace_id, columns))
 
     async def spans(self, scope: Scope, trace_id: bytes, ids: Sequence[bytes]) -> StoredSpans | None:
         """Some spans of one trace."""
-        return await self._ask(lambda engine, view: read_spans(engine, view, scope, trace_id, ids))
+        return await self._ask(scope, lambda engine, view: read_spans(engine, view, scope, trace_id, ids))
 
     async def aggregate(self, scope: Scope, query: AggregateQuery) -> AggregateResult:
         """Exact sums from measures."""
         return await self._ask(
-            lambda engine, view: AggregateResult(tuple(aggregate(engine, view, scope, query)), view.coverage())
+            scope, lambda engine, view: AggregateResult(tuple(aggregate(engine, view, scope, query)), view.coverage())
         )
 
     async def values(
         self, scope: Scope, key: str, *, prefix: str = "", start_ns: int | None = None, first: int = 100
     ) -> Sequence[ValueCount]:
         """The commonest values of a key."""
-        return await self._ask(lambda engine, view: values(engine, view, scope, key, prefix, start_ns, first))
+        return await self._ask(scope, lambda engine, view: values(engine, view, scope, key, prefix, start_ns, first))
 
     async def stop(self) -> None:
         """Closes the store once the questions under way are answered. May be called twice."""
@@ -109,10 +110,10 @@ class LakeReader:
         if opened is not None:
             await asyncio.to_thread(opened.close)
 
-    async def _ask(self, work: Callable[[Engine, View], T]) -> T:
+    async def _ask(self, scope: Scope, work: Callable[[Engine, View], T]) -> T:
         if self._opened is None:
             raise StoreError("a lake that was started", got="a question before start or after stop")
-        return await asyncio.get_running_loop().run_in_executor(self._opened.threads, self._opened.ask, work)
+        return await asyncio.get_running_loop().run_in_executor(self._opened.threads, self._opened.ask, scope, work)
 
 
 class _Opened:
@@ -127,6 +128,7 @@ class _Opened:
                 fix="start `llm-obs up` or the collector, which make it, or correct server.data_dir",
             )
         self._root = str(folder.segments.absolute())
+        self._damage = Damage(folder.segments.absolute())
         self._catalog = Catalog(folder.catalog, write=False)
         self._looking = threading.Lock()
         self._seen: tuple[int, int, View] | None = None
@@ -138,10 +140,31 @@ class _Opened:
             opened.pop_all()
         self.threads = ThreadPoolExecutor(_QUESTIONS_AT_ONCE, thread_name_prefix="lake-reader")
 
-    def ask(self, work: Callable[[Engine, View], T]) -> T:
-        """Answers from what is live now, and keeps its files meanwhile."""
-        with self._lease.hold(self._look) as view:
-            return work(self._engine, view)
+    def ask(self, scope: Scope, work: Callable[[Engine, View], T]) -> T:
+        """Answers from what is live now, and keeps its files meanwhile. Files that cannot be read are left out."""
+        with self._lease.hold(self._look) as live:
+            while True:
+                view = live.without(self._damage.names(), scope.tenants)
+                self._engine.begin()
+                try:
+                    answer = work(self._engine, view)
+                except Exception as error:  # damage that can be decoded shows itself anywhere
+                    if type(error) is LlmObsError:
+                        raise
+                    failure = (
+                        error if isinstance(error, UnreadableError) else UnreadableError(error, self._engine.read())
+                    )
+                    if not failure.paths or not self._damage.find(failure, view.all(), self._engine.probe):
+                        raise
+                    continue
+                if answer is None and any("/spans-" in path for path in view.damaged):
+                    raise StoreError(
+                        "a trace of files that can be read",
+                        got=f"none; it may be in {', '.join(view.damaged)}",
+                        where=self._root,
+                        fix=FIX,
+                    )
+                return answer
 
     def _look(self) -> tuple[int, View]:
         with self._looking:

@@ -17,6 +17,7 @@ from llm_obs_core.errors import LlmObsError
 
 from llm_obs_lake.catalog import Catalog
 from llm_obs_lake.config import LakeOptions
+from llm_obs_lake.damage import Damage, UnreadableError
 from llm_obs_lake.folder import Folder
 from llm_obs_lake.lease import oldest_read
 from llm_obs_lake.merge import merge
@@ -62,6 +63,7 @@ class Upkeep:
         self._options = options
         self._now_ns = now_ns
         self._catalog = Catalog(folder.catalog, write=True)
+        self._damage = Damage(folder.segments.absolute())
 
     def round(self, check: Callable[[], None] = lambda: None) -> Round:
         """Drops what is too old, merges what is worth it, and deletes files that nothing reads.
@@ -76,14 +78,24 @@ class Upkeep:
         merged = 0
         removed = self._remove()
         while self._options.merge:
-            found = units(self._catalog.snapshot().segments)
+            damaged = self._damage.names()
+            found = [
+                unit
+                for unit in units(self._catalog.snapshot().segments)
+                if not any(segment.path in damaged for segment in unit.files.values())
+            ]
             at_once, max_rows = self._options.merge_segments, self._options.merge_max_rows
             groups = list(merges(found, self._now_ns(), at_once=at_once, max_rows=max_rows))
             if not groups:
                 break
             for group in groups:
                 check()
-                merge(self._catalog, self._folder, group, self._options.compression_level, check)
+                try:
+                    merge(self._catalog, self._folder, group, self._options.compression_level, check)
+                except UnreadableError as error:
+                    if not self._damage.find(error, [file for unit in group for file in unit.files.values()]):
+                        raise
+                    break  # the others are grouped anew
                 merged += len(group)
             removed += self._remove()
         return Round(merged, dropped, removed, len(self._catalog.retired()))

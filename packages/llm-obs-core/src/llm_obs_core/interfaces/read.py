@@ -49,12 +49,14 @@ class Coverage(msgspec.Struct, frozen=True):
         tiers: Tiers read: hot, warm, cold.
         basis: `exact` when counts come from measures of every span, `weighted` when from sampled spans.
         fresh_to_ns: Everything received up to this Unix time in nanoseconds is in the answer; None when unknown.
+        damaged: Parts of the stores that cannot be read, by name: what they hold is missing in the answer.
     """
 
     sources: tuple[str, ...]
     tiers: tuple[str, ...] = ("hot",)
     basis: str = "exact"
     fresh_to_ns: int | None = None
+    damaged: tuple[str, ...] = ()
 
 
 class TraceFilter(msgspec.Struct, frozen=True):

@@ -35,3 +35,6 @@ class Coverage:
     fresh_to_ns: Int64 | None = strawberry.field(
         description="Everything received up to this Unix time, nanoseconds, is in the answer; null when unknown."
     )
+    damaged: list[str] = strawberry.field(
+        description="Parts of the stores that cannot be read: what they hold is missing in the answer."
+    )

@@ -53,6 +53,7 @@ def show(
             raise LlmObsError(
                 "a stored trace", got=f"none that begins with {prefix}", fix="take one of `llm-obs traces`"
             )
+        asking.note(found.coverage)
         return found
 
     found = read(path, data_dir, tenants, ask, content=content)

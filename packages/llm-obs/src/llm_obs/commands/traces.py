@@ -62,6 +62,7 @@ def traces(
             first = min(limit - len(found), PAGE_ROWS)
             page = await asking.stores.find_traces(asking.scope, where, first=first, after=after, failed=asking.failed)
             found += page.traces
+            asking.note(page.coverage)
             after = page.next
             if after is None:
                 break
