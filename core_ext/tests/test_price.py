@@ -78,7 +78,9 @@ def key_of(start_ns: int, values: Attributes) -> PriceKey:
     return PriceKey(
         text(values.get(semconv.PROVIDER_NAME)),
         text(values.get(semconv.RESPONSE_MODEL)) or text(values.get(semconv.REQUEST_MODEL)),
-        text(values.get(semconv.OPENAI_RESPONSE_SERVICE_TIER)) or text(values.get(semconv.OPENAI_REQUEST_SERVICE_TIER)),
+        text(values.get(semconv.OPENAI_RESPONSE_SERVICE_TIER))
+        or text(values.get(semconv.ANTHROPIC_RESPONSE_SERVICE_TIER))
+        or text(values.get(semconv.OPENAI_REQUEST_SERVICE_TIER)),
         day=start_ns // DAY_NS,
     )
 
@@ -113,6 +115,7 @@ ATTRIBUTES = st.fixed_dictionaries(
         semconv.RESPONSE_MODEL: WORD,
         semconv.REQUEST_MODEL: st.one_of(WORD, st.integers(0, 5)),
         semconv.OPENAI_RESPONSE_SERVICE_TIER: WORD,
+        semconv.ANTHROPIC_RESPONSE_SERVICE_TIER: WORD,
         semconv.OPENAI_REQUEST_SERVICE_TIER: WORD,
         COST: st.one_of(st.integers(-5, 10**12), st.just("5"), st.just("x"), st.just(1.5), st.booleans()),
         PRICE_ID: WORD,

@@ -40,6 +40,7 @@ cdef enum:                # what a row is asked for; up to COUNTS they are 1 + U
     FACT_RESPONSE_MODEL
     FACT_REQUEST_MODEL
     FACT_RESPONSE_TIER
+    FACT_ANTHROPIC_TIER
     FACT_REQUEST_TIER
     FACT_COST
     FACT_PRICE_ID
@@ -51,6 +52,7 @@ FACT_KEYS = {
     semconv.RESPONSE_MODEL: FACT_RESPONSE_MODEL,
     semconv.REQUEST_MODEL: FACT_REQUEST_MODEL,
     semconv.OPENAI_RESPONSE_SERVICE_TIER: FACT_RESPONSE_TIER,
+    semconv.ANTHROPIC_RESPONSE_SERVICE_TIER: FACT_ANTHROPIC_TIER,
     semconv.OPENAI_REQUEST_SERVICE_TIER: FACT_REQUEST_TIER,
     semconv.COST_TOTAL_NANO_USD: FACT_COST,
     semconv.PRICE_ID: FACT_PRICE_ID,
@@ -208,7 +210,10 @@ cdef class PriceBook:
             return 0
         length = put_text(key, 0, &found[FACT_PROVIDER], &found[FACT_PROVIDER])
         length = put_text(key, length, &found[FACT_RESPONSE_MODEL], &found[FACT_REQUEST_MODEL])
-        length = put_text(key, length, &found[FACT_RESPONSE_TIER], &found[FACT_REQUEST_TIER])
+        if is_text(&found[FACT_RESPONSE_TIER]):
+            length = put_text(key, length, &found[FACT_RESPONSE_TIER], NULL)
+        else:
+            length = put_text(key, length, &found[FACT_ANTHROPIC_TIER], &found[FACT_REQUEST_TIER])
         memcpy(key + length, &day, 4)
         number = key_number(g, key, length + 4)
         call = new_call(g)

@@ -99,6 +99,23 @@ def test_unknown_is_not_free() -> None:
     assert PRICER.prices(keys) == [None, None, None]
 
 
+def test_a_model_that_only_one_provider_makes_needs_no_provider() -> None:
+    named, alone, *unknown = PRICER.prices(
+        [
+            PriceKey("openai", "gpt-4o-mini-2024-07-18", day=DAYS),
+            PriceKey("", "gpt-4o-mini-2024-07-18", day=DAYS),
+            PriceKey("", "no-such-model", day=DAYS),
+            PriceKey("", "claude-gemini", day=DAYS),  # two makers
+            PriceKey("elsewhere", "gpt-4o-mini", day=DAYS),
+        ]
+    )
+    assert named is not None
+    assert alone is not None
+    assert alone.bands == named.bands
+    assert alone.price_id == "by-model:" + named.price_id
+    assert unknown == [None, None, None]
+
+
 def test_a_users_rule_wins_and_zero_is_free() -> None:
     rules = (
         PricingRule("my-*", input="0.1234567".rstrip("7"), output=2, provider="openai", valid_from="2026-01-01"),

@@ -133,6 +133,8 @@ def main() -> None:
             if (prices := dated(model)) or left_out.update(["model without a price by the token"])
         ]
         entry: dict[str, Any] = {"id": provider.id, "models": models}
+        if provider.model_match is not None:
+            entry["match"] = clause(provider.model_match)
         if provider.fallback_model_providers:
             entry["fallback"] = provider.fallback_model_providers
         table.append(entry)

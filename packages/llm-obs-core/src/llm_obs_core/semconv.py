@@ -75,6 +75,7 @@ OPENAI_REQUEST_SERVICE_TIER: Final = "openai.request.service_tier"
 OPENAI_RESPONSE_SERVICE_TIER: Final = "openai.response.service_tier"
 OPENAI_RESPONSE_SYSTEM_FINGERPRINT: Final = "openai.response.system_fingerprint"
 OPENAI_API_TYPE: Final = "openai.api.type"
+ANTHROPIC_RESPONSE_SERVICE_TIER: Final = "anthropic.response.service_tier"
 
 # --- Our own: what the conventions have no name for -----------------------------------------------------------------
 APPLICATION: Final = "llm_obs.application"
@@ -191,6 +192,7 @@ ALIASES: Final[dict[str, tuple[str, ...]]] = {
         "ai.usage.outputTokenDetails.reasoningTokens",
         "ai.usage.reasoningTokens",
     ),
+    USAGE_CACHE_WRITE_1H_INPUT_TOKENS: ("anthropic.usage.cache_creation.ephemeral_1h_input_tokens",),
     USAGE_AUDIO_INPUT_TOKENS: ("llm.token_count.prompt_details.audio",),
     USAGE_AUDIO_OUTPUT_TOKENS: ("llm.token_count.completion_details.audio",),
     CONVERSATION_ID: (

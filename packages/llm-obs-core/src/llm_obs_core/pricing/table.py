@@ -76,8 +76,12 @@ class PriceTable:
         """The price of a key; None when the table does not know the provider, the model, or the model's service tier.
 
         A tier that the table has no price for is not priced as the standard one: it may cost half as much or twice.
+        Where nobody named a provider, the one whose models have such names is taken, when there is just one; the
+        price's id begins with `by-model:` then.
         """
         provider = self._data["by_id"].get(PROVIDER_IDS.get(key.provider, key.provider))
+        if not key.provider:
+            provider = self._maker(key.model.lower())
         if provider is None or (model := self._model(provider, key.model.lower())) is None:
             return None
         day = (EPOCH + datetime.timedelta(days=key.day)).isoformat()
@@ -90,8 +94,13 @@ class PriceTable:
             if name not in entry.get("tiers", {}):
                 return None
             bands, tier = entry["tiers"][name], f"/{name}"
-        price_id = f"genai-prices/{self._data['date']}/{provider['id']}/{model['id']}{tier}"
+        by = "" if key.provider else "by-model:"
+        price_id = f"{by}genai-prices/{self._data['date']}/{provider['id']}/{model['id']}{tier}"
         return Price(price_id, tuple(fill(band) for band in bands))
+
+    def _maker(self, name: str) -> dict[str, Any] | None:
+        makers = [item for item in self._data["providers"] if "match" in item and _matches(item["match"], name)]
+        return makers[0] if len(makers) == 1 else None
 
     def _model(self, provider: dict[str, Any], name: str) -> dict[str, Any] | None:
         dashed = COMPACT_DATE.sub(r"-\1-\2-\3", name)

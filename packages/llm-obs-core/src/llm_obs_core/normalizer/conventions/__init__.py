@@ -5,7 +5,6 @@ contain cached tokens; where a library's do not, its module adds them up.
 """
 
 from llm_obs_core.normalizer.conventions import (
-    anthropic,
     genai,
     langfuse,
     logfire,
@@ -16,5 +15,5 @@ from llm_obs_core.normalizer.conventions import (
 
 __all__ = ["CONVENTIONS"]
 
-CONVENTIONS = (openinference, openllmetry, langfuse, logfire, vercel, anthropic, genai)
+CONVENTIONS = (openinference, openllmetry, langfuse, logfire, vercel, genai)
 """In the order in which they are applied."""
