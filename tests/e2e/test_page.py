@@ -256,6 +256,7 @@ def test_a_conversation_tells_each_message_once(look: Open) -> None:
     text = page.get_by_role("region", name="Conversation").inner_text()
     assert text.count("Where is order 4711?") == 1
     assert text.count("Answer briefly.") == 1
+    assert "rate limited" in text
     assert "9007199254740993" in text  # digits that a double does not have
     assert text.count("It was sent yesterday.") < 200
     page.get_by_role("button", name="All 4,600 characters").click()
@@ -268,7 +269,7 @@ def test_a_conversation_tells_each_message_once(look: Open) -> None:
 def test_usage_and_cost_of_a_call(look: Open) -> None:
     span = (9_100_001).to_bytes(8, "big").hex()
     details = look(f"/traces/{hex_id(AGENT)}?span={span}").page.get_by_role("region", name="Selected span").inner_text()
-    for said in ("$0.002620000", "openai/gpt-4o", "1,024", "400 ms", "gpt-4o → gpt-4o-2024-08-06"):
+    for said in ("$0.002620000", "openai/gpt-4o", "1,024", "400\u202fms", "gpt-4o → gpt-4o-2024-08-06"):
         assert said in details
 
 

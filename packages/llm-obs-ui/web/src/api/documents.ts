@@ -81,11 +81,11 @@ export const SPAN_DETAILS = `query Details($id: ID!, $spans: [ID!]) {
 }`;
 
 export interface ContentAnswer {
-  trace: { spans: Pick<SpanDetails, "id" | "content">[] } | null;
+  trace: { spans: Pick<SpanDetails, "id" | "statusMessage" | "content">[] } | null;
 }
 
 export const SPAN_CONTENT = `query Content($id: ID!, $spans: [ID!]) {
-  trace(id: $id) { spans(ids: $spans) { id content { slot index digest body bodyBytes } } }
+  trace(id: $id) { spans(ids: $spans) { id statusMessage content { slot index digest body bodyBytes } } }
 }`;
 
 export interface ValuesAnswer {

@@ -19,11 +19,12 @@ export function day(ms: number): string {
   return `${at.getDate()} ${months[at.getMonth()]}`;
 }
 
-/** `14:05:07.123`, with the day in front when it is not that of `now`. */
+/** `14:05:07.123`, with the day in front when it is not that of `now`, and with the year when that is another. */
 export function clock(ms: number, now: number): string {
   const at = new Date(ms);
+  const year = new Date(now).getFullYear() === at.getFullYear() ? "" : ` ${at.getFullYear()}`;
   const time = `${hourMinute(ms)}:${two(at.getSeconds())}.${String(at.getMilliseconds()).padStart(3, "0")}`;
-  return new Date(now).toDateString() === at.toDateString() ? time : `${day(ms)} ${time}`;
+  return new Date(now).toDateString() === at.toDateString() ? time : `${day(ms)}${year} ${time}`;
 }
 
 /** `2026-11-24 14:05:07.123 UTC+01:00`, for titles and copies. */

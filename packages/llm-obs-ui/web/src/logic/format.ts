@@ -2,6 +2,9 @@
 
 import { big, type Int64 } from "./int64.ts";
 
+/** Between a number and its unit: narrow, and no line ends there. */
+const THIN = "\u202f";
+
 const grouped = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 
 /** Three significant digits, without a trailing point: 1.23, 12.3, 123. */
@@ -29,16 +32,20 @@ export function count(value: Int64 | number): string {
 export function duration(ns: number | null | undefined): string {
   if (ns === null || ns === undefined) return "–";
   if (ns < 0) return `−${duration(-ns)}`;
-  if (ns < 1e3) return `${Math.round(ns)} ns`;
-  if (ns < 999_500) return `${digits(ns / 1e3)} µs`;
-  if (ns < 999.5e6) return `${digits(ns / 1e6)} ms`;
-  if (ns < 59.995e9) return `${digits(ns / 1e9)} s`;
+  if (ns < 1e3) return `${Math.round(ns)}${THIN}ns`;
+  if (ns < 999_500) return `${digits(ns / 1e3)}${THIN}µs`;
+  if (ns < 999.5e6) return `${digits(ns / 1e6)}${THIN}ms`;
+  if (ns < 59.995e9) return `${digits(ns / 1e9)}${THIN}s`;
   const seconds = Math.round(ns / 1e9);
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} m ${two(seconds % 60)} s`;
+  if (seconds < 3600) return joined(Math.floor(seconds / 60), "m", seconds % 60, "s");
   const minutes = Math.round(seconds / 60);
-  if (minutes < 1440) return `${Math.floor(minutes / 60)} h ${two(minutes % 60)} m`;
+  if (minutes < 1440) return joined(Math.floor(minutes / 60), "h", minutes % 60, "m");
   const hours = Math.round(minutes / 60);
-  return `${Math.floor(hours / 24)} d ${two(hours % 24)} h`;
+  return joined(Math.floor(hours / 24), "d", hours % 24, "h");
+}
+
+function joined(large: number, largeUnit: string, small: number, smallUnit: string): string {
+  return [large, largeUnit, two(small), smallUnit].join(THIN);
 }
 
 /** Dollars of nano-dollars: three significant digits, two below a tenth of a cent; null is unknown, never zero. */
@@ -71,24 +78,24 @@ export function exactMoney(nano: Int64 | bigint): string {
 /** `0 %`, `0.05 %`, `1.2 %`, `34 %`. */
 export function percent(ratio: number): string {
   const value = ratio * 100;
-  if (value === 0) return "0 %";
-  if (value < 0.01) return "<0.01 %";
-  return `${value.toFixed(value < 1 ? 2 : value < 9.95 ? 1 : 0)} %`;
+  if (value === 0) return `0${THIN}%`;
+  if (value < 0.01) return `<0.01${THIN}%`;
+  return `${value.toFixed(value < 1 ? 2 : value < 9.95 ? 1 : 0)}${THIN}%`;
 }
 
 /** How `now` differs from `before`, signed; empty when there is nothing to compare. */
 export function change(now: number, before: number): string {
   if (!before || !Number.isFinite(now) || !Number.isFinite(before)) return "";
   const ratio = now / before - 1;
-  if (Math.abs(ratio) < 0.005) return "±0 %";
+  if (Math.abs(ratio) < 0.005) return `±0${THIN}%`;
   if (ratio >= 9) return `×${Math.round(now / before)}`;
-  return `${ratio > 0 ? "+" : "−"}${Math.round(Math.abs(ratio) * 100)} %`;
+  return `${ratio > 0 ? "+" : "−"}${Math.round(Math.abs(ratio) * 100)}${THIN}%`;
 }
 
 export function bytes(value: number): string {
-  if (value < 1000) return `${value} B`;
-  if (value < 999_500) return `${digits(value / 1e3)} kB`;
-  return `${digits(value / 1e6)} MB`;
+  if (value < 1000) return `${value}${THIN}B`;
+  if (value < 999_500) return `${digits(value / 1e3)}${THIN}kB`;
+  return `${digits(value / 1e6)}${THIN}MB`;
 }
 
 /** Without zeros behind the point, for axes: `1.50 s` is `1.5 s`. */
@@ -96,8 +103,8 @@ export function trimmed(text: string): string {
   return text
     .replace(/(\.\d*?)0+(?!\d)/, "$1")
     .replace(/\.(?!\d)/, "")
-    .replace(/ 00 [smh]$/, "")
-    .replace(/^0 .*/, "0");
+    .replace(/\s00\s[smh]$/, "")
+    .replace(/^0\s.*/, "0");
 }
 
 function two(value: number): string {

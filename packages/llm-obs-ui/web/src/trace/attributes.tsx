@@ -1,5 +1,6 @@
 /** Names and values as they are stored, to read, find and copy. */
 
+import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { exact } from "../logic/format.ts";
 import { valueText } from "../logic/json.ts";
@@ -7,6 +8,11 @@ import { Copy } from "../parts/copy.tsx";
 import { Json, Text } from "./text.tsx";
 
 const MANY = 14;
+
+/** The name, which may go on in the next line behind a dot or an underscore. */
+function breakable(name: string): ComponentChildren {
+  return name.split(/(?<=[._/])/).flatMap((part, at) => (at ? [<wbr key={at} />, part] : [part]));
+}
 
 export function Attributes({ values, label }: { values: Record<string, unknown>; label: string }) {
   const [sought, setSought] = useState("");
@@ -29,7 +35,7 @@ export function Attributes({ values, label }: { values: Record<string, unknown>;
       <dl class="attributes">
         {found.map(([name, value]) => (
           <div key={name}>
-            <dt dir="auto">{name}</dt>
+            <dt dir="auto">{breakable(name)}</dt>
             <dd>
               {typeof value === "object" && value !== null ? (
                 <Json json={valueText(value)} />

@@ -37,7 +37,12 @@ export function Conversation({ trace, tree, info, onOpen }: Props) {
     watch.observe(end.current);
     return () => watch.disconnect();
   }, [ready, transcript.asked]);
-  const told = transcript.steps.filter((step) => step.fresh.length > 0 || kindOf(byId.get(step.span)!) === "model");
+  const told = transcript.steps.filter(
+    (step) =>
+      step.fresh.length > 0 ||
+      (step.message && failedSpan(byId.get(step.span)!)) ||
+      kindOf(byId.get(step.span)!) === "model",
+  );
   return (
     <section class="conversation" aria-label="Conversation">
       <HiddenNotice messages={told.flatMap((step) => step.fresh)} permitted={info?.content} />
@@ -59,9 +64,13 @@ export function Conversation({ trace, tree, info, onOpen }: Props) {
   );
 }
 
+function failedSpan(span: Span): boolean {
+  return span.status === "ERROR" || span.errorType !== null;
+}
+
 function StepView({ step, span, onOpen }: { step: Step; span: Span; onOpen: (span: string) => void }) {
   const kind = kindOf(span);
-  const failed = span.status === "ERROR" || span.errorType !== null;
+  const failed = failedSpan(span);
   return (
     <section class={`step card${failed ? " failed" : ""}`}>
       <header>
@@ -87,6 +96,11 @@ function StepView({ step, span, onOpen }: { step: Step; span: Span; onOpen: (spa
           {span.costNanoUsd !== null && <span>{money(span.costNanoUsd)}</span>}
         </span>
       </header>
+      {failed && step.message && (
+        <p class="step-error" dir="auto">
+          {step.message}
+        </p>
+      )}
       {step.repeated > 0 && (
         <p class="repeated">
           {exact(step.repeated)} earlier {step.repeated === 1 ? "message" : "messages"}, shown above

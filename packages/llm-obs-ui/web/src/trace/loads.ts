@@ -59,6 +59,8 @@ export interface Step {
   span: string;
   fresh: Message[];
   repeated: number;
+  /** What the span's status says, when it says something. */
+  message: string | null;
 }
 
 const HELPING = 24;
@@ -79,8 +81,12 @@ export function useTranscript(trace: string, spans: readonly string[]) {
     setState({ steps: state.steps, asked: state.asked, loading: true });
     ask<ContentAnswer>(SPAN_CONTENT, { id: trace, spans: wanted })
       .then((answer) => {
-        const found = new Map((answer.trace?.spans ?? []).map((span) => [span.id, span.content]));
-        const added = wanted.map((span) => ({ span, ...news(messages(found.get(span) ?? []), told.current) }));
+        const found = new Map((answer.trace?.spans ?? []).map((span) => [span.id, span]));
+        const added = wanted.map((span) => ({
+          span,
+          ...news(messages(found.get(span)?.content ?? []), told.current),
+          message: found.get(span)?.statusMessage ?? null,
+        }));
         setState((now) => ({ steps: [...now.steps, ...added], asked: now.asked + wanted.length, loading: false }));
       })
       .catch((error: unknown) =>

@@ -37,8 +37,8 @@ export function Summary({ summary, params }: { summary: TraceSummary; params: UR
         <Fact label="Started" title={full(at)} value={clock(at, Date.now())} />
         <Fact label="Duration" value={duration(num(summary.durationNs))} />
         {summary.ttftNs !== null && <Fact label="First token" value={duration(num(summary.ttftNs))} />}
-        <Fact label="Calls / spans" value={`${count(summary.callCount)} / ${count(summary.spanCount)}`} />
-        <Fact label="Failed" value={count(summary.errorCount)} bad={summary.errorCount > 0} />
+        <Fact label="Calls / spans" value={`${exact(summary.callCount)} / ${exact(summary.spanCount)}`} />
+        <Fact label="Failed" value={exact(summary.errorCount)} bad={summary.errorCount > 0} />
         <Fact
           label="Tokens"
           title={`${exact(summary.inputTokens)} in, ${exact(summary.outputTokens)} out`}

@@ -8,7 +8,7 @@ import { ticks } from "../logic/ticks.ts";
 import { reveal, visibleNodes, type Tree, type TreeNode } from "../logic/tree.ts";
 import { Minimap } from "./minimap.tsx";
 import { SpanRow } from "./row.tsx";
-import { Ruler, TICKS } from "./ruler.tsx";
+import { mostTicks, Ruler } from "./ruler.tsx";
 import type { TimeSpan } from "./zoom.ts";
 
 const ROW = 26;
@@ -25,7 +25,7 @@ export function Waterfall({ tree, selected, onSelect, onEnter }: Props) {
   const total = tree.totalNs || 1;
   const [collapsed, setCollapsed] = useState<ReadonlySet<string>>(new Set());
   const [zoom, setZoom] = useState<TimeSpan>({ from: 0, to: total });
-  const [scroll, setScroll] = useState({ top: 0, height: 600 });
+  const [scroll, setScroll] = useState({ top: 0, height: 600, room: 240 });
   const body = useRef<HTMLDivElement>(null);
   const base = useId();
   useEffect(() => setZoom({ from: 0, to: total }), [total]);
@@ -37,7 +37,12 @@ export function Waterfall({ tree, selected, onSelect, onEnter }: Props) {
 
   useLayoutEffect(() => {
     const element = body.current!;
-    const measure = () => setScroll({ top: element.scrollTop, height: element.clientHeight });
+    const measure = () =>
+      setScroll({
+        top: element.scrollTop,
+        height: element.clientHeight,
+        room: element.querySelector(".grid-lines .span-time")!.clientWidth,
+      });
     const watch = new ResizeObserver(measure);
     watch.observe(element);
     return () => watch.disconnect();
@@ -116,7 +121,11 @@ export function Waterfall({ tree, selected, onSelect, onEnter }: Props) {
   // Lines that leave lend their elements to those that come.
   const pool = Math.ceil(scroll.height / ROW) + 2 * BEYOND + 2;
   return (
-    <section class="waterfall card" aria-label="Waterfall" style={{ "--rows": String(shown.length) }}>
+    <section
+      class={`waterfall card${shown.length * ROW > scroll.height ? " scrolls" : ""}`}
+      aria-label="Waterfall"
+      style={{ "--rows": String(shown.length) }}
+    >
       <Minimap tree={tree} zoom={zoom} onZoom={setZoom} />
       <div class="waterfall-head">
         <span class="span-name">
@@ -126,7 +135,7 @@ export function Waterfall({ tree, selected, onSelect, onEnter }: Props) {
         <span class="span-took number">Duration</span>
         <span class="span-tokens number">Tokens</span>
         <span class="span-cost number">Cost</span>
-        <Ruler zoom={zoom} total={total} onZoom={setZoom} onSpan={zoomToSpan} />
+        <Ruler zoom={zoom} total={total} room={scroll.room} onZoom={setZoom} onSpan={zoomToSpan} />
       </div>
       <div
         ref={body}
@@ -135,15 +144,16 @@ export function Waterfall({ tree, selected, onSelect, onEnter }: Props) {
         tabIndex={0}
         aria-label="Spans"
         aria-activedescendant={node && at >= first && at < last ? `${base}-${place}` : undefined}
-        onScroll={(event) =>
-          setScroll({ top: event.currentTarget.scrollTop, height: event.currentTarget.clientHeight })
-        }
+        onScroll={(event) => {
+          const { scrollTop: top, clientHeight: height } = event.currentTarget;
+          setScroll((now) => ({ ...now, top, height }));
+        }}
         onKeyDown={onKeyDown}
       >
         <div class="waterfall-rows" role="presentation" style={{ height: `${shown.length * ROW}px` }}>
           <div class="span-row grid-lines" role="presentation">
             <div class="span-time">
-              {ticks(zoom.from, zoom.to, TICKS).map((tick) => (
+              {ticks(zoom.from, zoom.to, mostTicks(scroll.room)).map((tick) => (
                 <span
                   key={tick}
                   class="tick"

@@ -104,7 +104,7 @@ export function Traces({ params }: { params: URLSearchParams }) {
           {traces && <End list={list} shown={traces.length} />}
         </div>
       )}
-      <CoverageLine coverage={list.coverage} exact="Traces as they are stored." />
+      {list.coverage && <CoverageLine coverage={list.coverage} exact="Traces as they are stored." />}
     </>
   );
 }
