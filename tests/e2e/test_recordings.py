@@ -26,13 +26,14 @@ from llm_obs_testing.recordings import Exchange, Playback, Recording, load
 
 ROOT = Path(__file__).parents[2]
 FOLDER = Path(os.environ.get("LLM_OBS_RECORDINGS") or ROOT.parent / "shared" / "recordings" / "openai")
-PATHS = ("/v1/chat/completions", "/v1/embeddings")
+PATHS = ("/v1/chat/completions", "/v1/embeddings", "/v1/responses")
 COMMAND = [sys.executable, "-c", "from llm_obs.cli import main; main()", "up", "--json", "--free-ports", "--data-dir"]
 VISIBLE_WITHIN_S = 30.0
 
 PRICES = {
     "gpt-4-0613": ("30", "30", "60"),
     "gpt-4o-mini-2024-07-18": ("0.15", "0.075", "0.60"),
+    "gpt-5.4-2026-03-05": ("2.50", "0.25", "15"),
     "text-embedding-3-small": ("0.02", "0.02", "0"),
 }
 """The provider's list: US dollars a million tokens of input, of cached input, of output."""
@@ -49,7 +50,7 @@ Row = dict[str, Any]
 
 
 def recordings() -> list[Recording]:
-    """Every cassette with chat completions or embeddings."""
+    """Every cassette with chat completions, responses or embeddings."""
     if not FOLDER.is_dir():
         return []
     loaded = [load(path) for path in sorted(FOLDER.glob("*.yaml"))]
@@ -150,15 +151,16 @@ async def replay_async(recording: Recording, given: Mapping[str, Any]) -> None:
 
 def method(client: Any, recording: Recording, exchange: Exchange) -> Any:
     """The method that asks an exchange's question."""
-    resource = client.embeddings if exchange.path.endswith("embeddings") else client.chat.completions
+    resources = {"embeddings": client.embeddings, "responses": client.responses}
+    resource = resources.get(exchange.path.rpartition("/")[2], client.chat.completions)
     return (resource.with_raw_response if "raw_response" in recording.name else resource).create
 
 
 def expectation(exchange: Exchange) -> Row:
     """What must be stored, read from the recording alone."""
-    chat = exchange.path.endswith("completions")
+    chat, responses = exchange.path.endswith("completions"), exchange.path.endswith("responses")
     expected: Row = {
-        "operation": "chat" if chat else "embeddings",
+        "operation": "chat" if chat or responses else "embeddings",
         "requestModel": exchange.asked["model"],
         "httpStatus": exchange.status,
         "stream": True if exchange.asked.get("stream") else None,
@@ -166,7 +168,9 @@ def expectation(exchange: Exchange) -> Row:
     if exchange.status >= 400:
         nothing = dict.fromkeys(("responseModel", "finishReason", "costNanoUsd", "usage"))
         return {**expected, **nothing, "errorType": ERRORS[exchange.status], "status": "ERROR"}
-    if exchange.streamed:
+    if responses:
+        first, reason, text, usage = said_by_response(exchange)
+    elif exchange.streamed:
         events = [json.loads(event.removeprefix(b"data: ")) for event in exchange.events() if b"[DONE]" not in event]
         first = events[0]
         usage = next((event["usage"] for event in events if event.get("usage")), None)
@@ -191,10 +195,12 @@ def expectation(exchange: Exchange) -> Row:
         return {**expected, "costNanoUsd": None, "usage": None, "basis": "partial"}
     output = usage.get("completion_tokens")
     cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens")
+    reasoning = (usage.get("completion_tokens_details") or {}).get("reasoning_tokens")
     expected["usage"] = {
         "inputTokens": str(usage["prompt_tokens"]),
         "outputTokens": None if output is None else str(output),
         "cacheRead": None if cached is None else str(cached),
+        "outputReasoning": None if reasoning is None else str(reasoning),
     }
     expected["basis"] = "reported"
     plain, read, written = (Decimal(price) for price in PRICES[first["model"]])
@@ -202,6 +208,27 @@ def expectation(exchange: Exchange) -> Row:
     cost = (usage["prompt_tokens"] - (cached or 0)) * plain + (cached or 0) * read + (output or 0) * written
     expected["costNanoUsd"] = str((cost * nano_a_token).quantize(Decimal(1), ROUND_HALF_UP))
     return expected
+
+
+def said_by_response(exchange: Exchange) -> tuple[Row, str, str, Row]:
+    """The response of an exchange, its finish reason, its text, and its usage in the words of chat completions."""
+    if exchange.streamed:
+        data = [line.removeprefix(b"data: ") for line in exchange.body.splitlines() if line.startswith(b"data: ")]
+        said = next(event["response"] for event in map(json.loads, data) if event["type"] == "response.completed")
+    else:
+        said = json.loads(exchange.body)
+    text = "".join(part.get("text", "") for item in said["output"] for part in item.get("content") or ())
+    reason = "tool_call" if any(item["type"] == "function_call" for item in said["output"]) else "stop"
+    if said["status"] == "incomplete":
+        reason = {"max_output_tokens": "length"}.get(said["incomplete_details"]["reason"], "content_filter")
+    usage = said["usage"]
+    words = {
+        "prompt_tokens": usage["input_tokens"],
+        "prompt_tokens_details": usage["input_tokens_details"],
+        "completion_tokens": usage["output_tokens"],
+        "completion_tokens_details": usage["output_tokens_details"],
+    }
+    return said, reason, text, words
 
 
 def find(query: str, wanted: str) -> Row | None:

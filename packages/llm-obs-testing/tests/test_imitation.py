@@ -186,3 +186,23 @@ def test_long_prompts_are_cached_the_second_time(client):
 def test_a_port_that_is_taken_is_an_error(imitation):
     with pytest.raises(OSError, match="in use"), Imitation().running(int(imitation.url.split(":")[2].split("/")[0])):
         pass
+
+
+def test_a_streamed_response_says_what_the_whole_one_says(client, imitation):
+    imitation.queue(*(Answer(text=("one ", "two"), reasoning=("hm",), usage=Usage(prompt=9, completion=5)),) * 2)
+    whole = client.responses.create(model="gpt-5", input="hi", user="ann")
+    events = list(client.responses.create(model="gpt-5", input="hi", user="ann", stream=True))
+    last = events[-1].response
+    assert events[-1].type == "response.completed"
+    assert [event.sequence_number for event in events] == list(range(len(events)))
+    assert whole.output_text == last.output_text == "one two"
+    assert "".join(event.delta for event in events if event.type == "response.output_text.delta") == "one two"
+    assert whole.usage == last.usage
+    entry = imitation.ledger.by_user()["ann"]
+    assert (entry.calls, entry.input_tokens, entry.output_tokens, entry.unreported) == (2, 18, 10, 0)
+
+
+def test_azures_paths_are_answered(imitation):
+    given = {"azure_endpoint": imitation.url.removesuffix("/v1"), "api_key": "k", "api_version": "2024-06-01"}
+    with openai.AzureOpenAI(**given) as client:
+        assert client.chat.completions.create(model="gpt-4o", messages=ASK).model == "gpt-4o-2024-08-06"

@@ -29,7 +29,7 @@ class Reply(BaseModel):
 
 
 def script(call: Call) -> Answer:
-    last = call.body.get("messages", [{}])[-1].get("content")
+    last = call.body.get("messages", [{}])[-1].get("content") or call.body.get("input")
     if last == "stall":
         return Answer(text="one two three", chunk_delays_s=(0, 0, 30))
     if last == "tool":
@@ -98,6 +98,7 @@ def cases(prefix: str, client: Any) -> list[Case]:
         return Case(name=prefix + name, run=run, **more)
 
     return [
+        *(responses(prefix, client) if hasattr(client, "responses") else ()),  # clients before 1.66 have none
         case("create", lambda: chat.create(model=MODEL, messages=ASK)),
         case("choices", lambda: chat.create(model=MODEL, messages=ASK, n=3)),
         case("tools", lambda: chat.create(model=MODEL, messages=ask("tool"))),
@@ -153,6 +154,25 @@ def cases(prefix: str, client: Any) -> list[Case]:
             lambda: chat.with_raw_response.create(model="gpt-99", messages=ASK),
             raises=openai.NotFoundError,
         ),
+    ]
+
+
+def responses(prefix: str, client: Any) -> list[Case]:
+    given = client.responses
+
+    def case(name: str, run: Any, **more: Any) -> Case:
+        return Case(name=f"{prefix}responses, {name}", run=run, **more)
+
+    return [
+        case("create", lambda: given.create(model=MODEL, input="hi", instructions="Be kind.")),
+        case("tools", lambda: given.create(model=MODEL, input="tool")),
+        case("parse", lambda: given.parse(model=MODEL, input="json", text_format=Reply)),
+        case("stream", lambda: given.create(model=MODEL, input="hi", stream=True), stream=True),
+        case("stream of tools", lambda: given.create(model=MODEL, input="tool", stream=True), stream=True),
+        case("stalling", lambda: given.create(model=MODEL, input="stall", stream=True), stream=True, stalls=True),
+        case("cut", lambda: given.create(model=MODEL, input="cut", stream=True), stream=True, raises=CUT),
+        case("unknown model", lambda: given.create(model="gpt-99", input="hi"), raises=openai.NotFoundError),
+        case("raw", lambda: given.with_raw_response.create(model=MODEL, input="hi")),
     ]
 
 

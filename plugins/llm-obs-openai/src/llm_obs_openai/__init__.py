@@ -1,1 +1,1 @@
-"""Instruments the openai client: chat completions and embeddings, sync, async and streaming."""
+"""Instruments the openai client: chat completions, responses and embeddings, sync, async and streaming."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from llm_obs_core import semconv
+from opentelemetry.trace import StatusCode
 
 __all__ = ["CANCELLED", "Call", "caught", "quietly"]
 
@@ -69,10 +70,27 @@ class Call:
         span = self.span
         try:
             self.endpoint.answered.record(span, answer)
+            if self.endpoint.outcome is not None:
+                self.concluded(answer)
             if self.capture:
                 span.set_attributes(self.endpoint.answer(answer))
         finally:
             span.end()
+
+    def concluded(self, answer: Any) -> None:
+        """Writes how an answer ended, where a call that succeeds may bring one that failed."""
+        if self.endpoint.outcome is None:
+            return
+        reason, failure = self.endpoint.outcome(answer)
+        if reason is not None:
+            self.span.set_attribute(semconv.RESPONSE_FINISH_REASONS, [reason])
+        if failure is not None:
+            self.failed(failure)
+
+    def failed(self, kind: str) -> None:
+        """Marks a call whose failure the provider has told in its answer."""
+        self.span.set_attribute(semconv.ERROR_TYPE, kind)
+        self.span.set_status(StatusCode.ERROR, kind)
 
     def raised(self, error: BaseException) -> None:
         """The call ended with an exception, which goes on to the user."""

@@ -15,7 +15,20 @@ import msgspec
 
 from llm_obs_openai.response import extra, finish_reasons
 
-__all__ = ["MAX_BLOB_CHARS", "encode", "input_messages", "output_message", "output_messages", "tool_definitions"]
+__all__ = [
+    "MAX_BLOB_CHARS",
+    "Part",
+    "encode",
+    "field",
+    "input_messages",
+    "joined",
+    "output_message",
+    "output_messages",
+    "part",
+    "role_of",
+    "tool_call",
+    "tool_definitions",
+]
 
 MAX_BLOB_CHARS: Final = 262_144
 """Longest base64 text of an image, a sound or a file that is recorded; of a longer one only the length is."""
@@ -77,13 +90,18 @@ def tool_call(ident: Any, name: Any, arguments: Any) -> Part:
     return {"type": "tool_call", "id": ident, "name": name, "arguments": arguments}
 
 
+def role_of(role: Any) -> Any:
+    """The conventions' word for a role."""
+    return ROLES.get(role, role)
+
+
 def _message(message: Any) -> dict[str, Any]:
     role = field(message, "role")
     if role in ("tool", "function"):
         ident = field(message, "tool_call_id") or field(message, "name")
-        response = _joined(field(message, "content"))
+        response = joined(field(message, "content"))
         return {"role": "tool", "parts": [{"type": "tool_call_response", "id": ident, "response": response}]}
-    found = {"role": ROLES.get(role, role), "parts": _said(message)}
+    found = {"role": role_of(role), "parts": _said(message)}
     if isinstance(name := field(message, "name"), str):
         found["name"] = name
     return found
@@ -98,7 +116,7 @@ def _said(message: Any) -> list[Part]:
     if isinstance(content, str) and content:
         parts.append({"type": "text", "content": content})
     elif isinstance(content, (list, tuple)):
-        parts += [_part(item) for item in content]
+        parts += [part(item) for item in content]
     if isinstance(refusal := field(message, "refusal"), str) and refusal:
         parts.append(refused(refusal))
     if (audio := field(message, "audio")) is not None and (transcript := field(audio, "transcript")):
@@ -122,23 +140,25 @@ def _tool_call(call: Any) -> Part:
     return tool_call(field(call, "id"), field(function, "name"), field(function, "arguments"))
 
 
-def _part(item: Any) -> Part:
-    """A part of a message's content."""
+def part(item: Any) -> Part:
+    """A part of a message's content, of either API."""
     kind = field(item, "type")
-    if kind == "text":
+    if kind in ("text", "input_text", "output_text"):
         return {"type": "text", "content": field(item, "text")}
     if kind == "refusal":
         return refused(field(item, "refusal"))
     if kind == "image_url":
         return _uri(str(field(field(item, "image_url"), "url")), "image")
+    if kind == "input_image" and (url := field(item, "image_url")) is not None:
+        return _uri(str(url), "image")
     if kind == "input_audio":
         audio = field(item, "input_audio")
         return _blob(f"audio/{field(audio, 'format')}", "audio", field(audio, "data"))
-    if kind == "file":
-        file = field(item, "file")
+    if kind in ("file", "input_file", "input_image"):
+        file = field(item, "file") if kind == "file" else item
         if (ident := field(file, "file_id")) is not None:
-            return {"type": "file", "modality": "file", "file_id": ident}
-        return _uri(str(field(file, "file_data")), "file")
+            return {"type": "file", "modality": "image" if kind == "input_image" else "file", "file_id": ident}
+        return _uri(str(field(file, "file_data") or field(file, "file_url")), "file")
     return {"type": "generic", "generic_type": str(kind)}
 
 
@@ -157,7 +177,7 @@ def _blob(mime_type: str, modality: str, data: Any) -> Part:
     return {"type": "blob", "mime_type": mime_type, "modality": modality, "content": text}
 
 
-def _joined(content: Any) -> Any:
+def joined(content: Any) -> Any:
     """A tool's answer: its text, the parts of it joined."""
     if not isinstance(content, (list, tuple)):
         return content

@@ -33,7 +33,7 @@ def make(options: OpenAIOptions) -> OpenAIInstrumentor:
 
 
 class OpenAIInstrumentor:
-    """An `Instrumentor` of chat completions and embeddings.
+    """An `Instrumentor` of chat completions, responses and embeddings.
 
     The client is not imported for it: when the application has not done so yet, it is wrapped as soon as it does.
 

@@ -74,7 +74,7 @@ class Providers:
     def template(self, client: Any, endpoint: Endpoint) -> CallTemplate:
         """How the spans of an `openai` client's calls of an endpoint start."""
         url = getattr(client, "_base_url", None)
-        known = self._known.get((id(client), endpoint.operation))
+        known = self._known.get((id(client), endpoint.name))
         if known is not None and known[1] is url and known[0]() is client:
             return known[2]
         server = self.of(client)
@@ -82,7 +82,7 @@ class Providers:
         made = CallTemplate(endpoint.operation, server.provider, constant, endpoint.asked)
         if len(self._known) >= MAX_KNOWN:  # clients that are made anew for every call
             self._known.clear()
-        self._known[id(client), endpoint.operation] = (ref(client), url, made)
+        self._known[id(client), endpoint.name] = (ref(client), url, made)
         return made
 
     def of(self, client: Any) -> Server:

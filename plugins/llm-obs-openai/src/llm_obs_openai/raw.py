@@ -15,11 +15,11 @@ import msgspec
 from llm_obs_openai.call import Call, quietly
 from llm_obs_openai.closing import unhook
 
-__all__ = ["RawCall", "read_completion", "read_embeddings"]
+__all__ = ["RawCall", "read_embeddings", "read_object"]
 
 
-def read_completion(body: bytes) -> Any:
-    """A raw chat completion; raises ValueError when it is no JSON object."""
+def read_object(body: bytes) -> Any:
+    """A raw answer; raises ValueError when it is no JSON object."""
     return msgspec.json.decode(body, type=dict[str, Any])
 
 

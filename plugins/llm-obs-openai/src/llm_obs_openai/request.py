@@ -8,7 +8,7 @@ from typing import Any, Final
 from llm_obs_core import semconv
 from llm_obs_sdk.fields import Fields
 
-__all__ = ["CHAT", "EMBEDDINGS"]
+__all__ = ["CHAT", "EMBEDDINGS", "output_type", "streamed", "tier"]
 
 
 def _choices(value: Any) -> Any:
@@ -23,15 +23,18 @@ def _texts(value: Any) -> Any:
     return None
 
 
-def _tier(value: Any) -> Any:
+def tier(value: Any) -> Any:
+    """A service tier that was asked for by name."""
     return value if isinstance(value, str) and value != "auto" else None
 
 
-def _streamed(value: Any) -> Any:
+def streamed(value: Any) -> Any:
+    """Whether a stream was asked for."""
     return True if value is True else None
 
 
-def _output_type(value: Any) -> Any:
+def output_type(value: Any) -> Any:
+    """The conventions' word for the format that was asked for."""
     kind = value.get("type") if isinstance(value, Mapping) else None
     return "text" if kind == "text" else "json" if isinstance(kind, str) else None
 
@@ -51,10 +54,10 @@ CHAT: Final = Fields(
         ("seed", semconv.REQUEST_SEED, "count"),
         ("n", semconv.REQUEST_CHOICE_COUNT, _choices),
         ("stop", semconv.REQUEST_STOP_SEQUENCES, _texts),
-        ("stream", semconv.REQUEST_STREAM, _streamed),
+        ("stream", semconv.REQUEST_STREAM, streamed),
         ("reasoning_effort", semconv.REQUEST_REASONING_LEVEL, "text"),
-        ("service_tier", semconv.OPENAI_REQUEST_SERVICE_TIER, _tier),
-        ("response_format", semconv.OUTPUT_TYPE, _output_type),
+        ("service_tier", semconv.OPENAI_REQUEST_SERVICE_TIER, tier),
+        ("response_format", semconv.OUTPUT_TYPE, output_type),
         ("modalities", semconv.OUTPUT_TYPE, _modality),
     )
 )

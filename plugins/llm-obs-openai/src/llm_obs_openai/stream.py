@@ -87,11 +87,17 @@ class StreamCall(Call):
             if error is not None:
                 quietly(self.recorder, "error", self.mark, error)
             quietly(self.recorder, "clock", self.clock.finish, self.span, outcome)
-            if self.capture and self.choices:
-                said = [self.choices[index].message(self.reasons.get(index)) for index in sorted(self.choices)]
-                self.recorder.content(self.span, semconv.OUTPUT_MESSAGES, content.encode(said))
+            if self.capture and (said := quietly(self.recorder, "content", self._said)) is not None:
+                self.recorder.content(self.span, semconv.OUTPUT_MESSAGES, said)
         finally:
             self.end(quietly(self.recorder, "answer", self._attributes, outcome))
+
+    def _said(self) -> str | None:
+        """What has come, as JSON text."""
+        if not self.choices:
+            return None
+        said = [self.choices[index].message(self.reasons.get(index)) for index in sorted(self.choices)]
+        return content.encode(said)
 
     def _attributes(self, outcome: str) -> dict[str, Any]:
         found: dict[str, Any] = {}

@@ -61,9 +61,10 @@ class Beginner:
             span = recorder.begin(self._providers.template(client, endpoint), body.get("model"), body)
             if span is None or not span.is_recording():
                 return None
-            if (user := body.get("user")) and semconv.USER_ID not in dict(current_attributes()):
-                span.set_attribute(semconv.USER_ID, user)
-            call = (StreamCall if kwargs.get("stream") else Call)(recorder, span, capture, endpoint)
+            for name, key in endpoint.identity:
+                if value := body.get(name):
+                    _identify(span, key, value)
+            call = (endpoint.stream if kwargs.get("stream") else Call)(recorder, span, capture, endpoint)
             if capture:
                 quietly(recorder, "question", lambda: span.set_attributes(endpoint.question(body)))
             return call
@@ -72,6 +73,14 @@ class Beginner:
             if span is not None:
                 quietly(recorder, "begin", span.end)
             return None
+
+
+def _identify(span: Any, key: str, value: Any) -> None:
+    """Who the request says that it is for, unless the application's context says so."""
+    if isinstance(value, dict):  # `conversation` is an id, or an object with one
+        value = value.get("id")
+    if isinstance(value, str) and key not in dict(current_attributes()):
+        span.set_attribute(key, value)
 
 
 def synchronous(beginner: Beginner, original: Callable[..., Any]) -> Callable[..., Any]:
@@ -137,7 +146,7 @@ async def _awaited(call: Call, stream: Any) -> Any:
 def _answered(call: Call, answer: Any) -> None:
     """The client has returned. Never raises."""
     try:
-        if type(call) is StreamCall:
+        if isinstance(call, StreamCall):
             watch(answer, call)
         elif _is_raw(answer):
             _read(call, answer.http_response)
@@ -186,6 +195,7 @@ def _read(call: Call, response: Any) -> None:
 def _last(call: Call, answer: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     call.endpoint.answered.into(found, answer)
+    call.concluded(answer)
     if call.capture:
         found.update(call.endpoint.answer(answer))
     return found

@@ -1,4 +1,4 @@
-"""An imitation of the OpenAI HTTP API: chat completions and embeddings, deterministic, with its own account of them.
+"""An imitation of the OpenAI HTTP API, deterministic, with its own account: chat completions, responses, embeddings.
 
 `python -m llm_obs_testing.imitation` runs it by hand; `Imitation` is for tests and the demo.
 """

@@ -40,7 +40,7 @@ class Call(msgspec.Struct, frozen=True):
     """One request as a script sees it.
 
     Attributes:
-        operation: `chat` or `embeddings`.
+        operation: `chat`, `responses` or `embeddings`.
         model: The model asked for.
         body: The decoded request.
         headers: Names in lower case.
@@ -146,7 +146,13 @@ def request_usage(call: Call) -> int:
         if items and isinstance(items[0], int):
             return len(items)
         return sum(len(item) if isinstance(item, list) else count_tokens(str(item)) for item in items)
-    messages = call.body.get("messages") or []
+    if call.operation == "responses":
+        given = call.body.get("input") or ""
+        messages = given if isinstance(given, list) else [{"content": given}]
+        if instructions := call.body.get("instructions"):
+            messages = [{"content": instructions}, *messages]
+    else:
+        messages = call.body.get("messages") or []
     texts = [message.get("content") or "" for message in messages]
     total = sum(count_tokens(text if isinstance(text, str) else str(text)) + 4 for text in texts)
     return total + count_tokens(str(call.body.get("tools") or "")) + 3

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
+from llm_obs_testing.imitation import responses as wire_responses
 from llm_obs_testing.imitation import wire
 from llm_obs_testing.imitation.answer import Answer, Usage
 from llm_obs_testing.imitation.ledger import Ledger
@@ -37,7 +38,7 @@ MODELS: Final[Mapping[str, str]] = {
 """The models that there are, and the names under which they answer."""
 
 DIMENSIONS: Final = {"text-embedding-3-large": 3072}
-OPERATIONS: Final = {"chat/completions": "chat", "embeddings": "embeddings"}
+OPERATIONS: Final = {"chat/completions": "chat", "embeddings": "embeddings", "responses": "responses"}
 DEPLOYMENT: Final = re.compile(r"^/(?:v1|openai)/(?:deployments/[^/]+/)?")
 """What stands before an operation's path: OpenAI's, or Azure's with the name of a deployment."""
 
@@ -163,10 +164,15 @@ class Imitation:
         asked_tier = call.body.get("service_tier")
         tier = answer.service_tier or (asked_tier if asked_tier not in (None, "auto") else "default")
         choices = int(call.body.get("n") or 1)
-        if call.operation == "chat" and call.body.get("stream"):
-            options = call.body.get("stream_options") or {}
-            include_usage = bool(options.get("include_usage"))
-            events = wire.chunks(answer, ident, model, tier, choices, include_usage)
+        if call.operation != "embeddings" and call.body.get("stream"):
+            responses = call.operation == "responses"
+            include_usage = responses or bool((call.body.get("stream_options") or {}).get("include_usage"))
+            if answer.body is not None:
+                events, include_usage = iter((answer.body,)), False
+            elif responses:
+                events = wire_responses.events(answer, ident, model, tier, call.body)
+            else:
+                events = wire.chunks(answer, ident, model, tier, choices, include_usage)
             told = await self._stream(reply, headers, answer, events)
             if told == "whole" and include_usage:
                 self.ledger.answered(model, call.user, tier, usage)
@@ -175,13 +181,16 @@ class Imitation:
             if told == "cut":
                 await reply.cut()
             else:
-                await reply.write(wire.DONE)
+                if not responses:
+                    await reply.write(wire.DONE)
                 await reply.end()
             return
         if answer.body is not None:
             body = answer.body
         elif call.operation == "chat":
             body = wire.completion(answer, ident, model, tier, choices)
+        elif call.operation == "responses":
+            body = wire_responses.response(answer, ident, model, tier, call.body)
         else:
             given = call.body["input"]
             count = len(given) if isinstance(given, list) and not isinstance(given[0], int) else 1
