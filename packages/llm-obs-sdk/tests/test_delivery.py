@@ -103,6 +103,20 @@ def test_413_splits_down_to_the_span_that_is_too_large(client, collector):
     assert len(collector.spans()) == 19
 
 
+def test_a_refused_key_is_said_with_the_collectors_words_and_the_repair(collector, caplog):
+    message = b"expected a known API key"
+    collector.answer = lambda attempt: (401, {}, b"\x08\x10\x12" + bytes([len(message)]) + message)
+    client = sdk.init("t", endpoint=collector.url, api_key="wrong", instrument=(), exit_timeout_s=0.1)
+    caplog.set_level(logging.WARNING)
+    client.tracer.start_span("s").end()
+    result = sdk.flush(5)
+    assert (result.dropped, result.failures) == ({"http_401": 1}, "HTTP 401: expected a known API key")
+    (warning,) = [record.getMessage() for record in caplog.records if record.name == "llm_obs.sdk"]
+    assert "HTTP 401: expected a known API key" in warning
+    assert warning.endswith("Correct the key (init(api_key=…) or LLM_OBS_API_KEY).")
+    assert "wrong" not in warning
+
+
 def test_unreachable_collector_warns_once_and_names_the_repair(caplog):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

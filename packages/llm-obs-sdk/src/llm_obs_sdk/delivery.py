@@ -32,6 +32,9 @@ MAX_REQUEST_BYTES = 64 * 1024 * 1024
 
 WARN_EVERY_S = 30.0
 
+UNREACHABLE = "Start the collector (`llm-obs up`) or correct the endpoint (init(endpoint=…) or LLM_OBS_ENDPOINT)."
+KEY = "Correct the key (init(api_key=…) or LLM_OBS_API_KEY)."
+
 ATTEMPTS_BEFORE_DISK = 2
 """A collector that is restarted comes back in between: no disk for that."""
 
@@ -170,7 +173,8 @@ class Delivery:
             exported = piece.count - verdict.rejected if verdict.action == "done" else 0
             self.queue.settle(piece, exported, verdict.reason)
             if exported < piece.count and verdict.reason != "shutdown":
-                self._warn(f"{piece.count - exported} spans were dropped: {verdict.detail or verdict.reason}")
+                refused = verdict.reason in ("http_401", "http_403")
+                self._warn(f"spans were dropped: {verdict.detail or verdict.reason}", KEY if refused else "")
 
     def _packed(self, body: bytes) -> tuple[bytes, str]:
         """A body as it is sent, and its content encoding."""
@@ -222,17 +226,17 @@ class Delivery:
                     return Verdict("spool")
                 return Verdict("drop", reason="shutdown", detail="the process ended before the collector was back")
 
-    def _warn(self, what: str) -> None:
+    def _warn(self, what: str, repair: str = UNREACHABLE) -> None:
         now = time.monotonic()
         if now - self._warned_at < WARN_EVERY_S:
             return
         self._warned_at = now
         log.warning(
-            "%s; %d spans wait, %d were dropped so far. Start the collector (`llm-obs collect`) or correct the "
-            "endpoint (init(endpoint=…) or LLM_OBS_ENDPOINT).",
+            "%s; spans that wait: %d, dropped so far: %d%s",
             what,
             self.queue.queued,
             sum(self.queue.dropped.values()),
+            f". {repair}" if repair else "",
         )
 
     def flush(self, timeout_s: float) -> FlushResult:
@@ -282,5 +286,5 @@ class Delivery:
         if self._backlog is not None:
             lost = self.queue.dropped.get("shutdown", 0) - before.dropped.get("shutdown", 0)
         if lost:
-            self._warn(f"{lost} spans were dropped at shutdown: {self.last_failure or 'no time left'}")
+            self._warn(f"spans were dropped at shutdown ({lost}): {self.last_failure or 'no time left'}")
         return self.result(before.ok and not lost)

@@ -40,7 +40,8 @@ def judge(reply: Reply, spans: int) -> Verdict:
     if 200 <= reply.status < 300:
         rejected, message = _partial_success(reply.body)
         return Verdict("done", min(rejected, spans), reason="rejected", detail=message)
-    detail = f"HTTP {reply.status}"
+    said = _status_message(reply.body)
+    detail = f"HTTP {reply.status}" + (f": {said}" if said else "")
     if reply.status in RETRYABLE:
         return Verdict("retry", delay_s=retry_after_s(reply.headers.get("retry-after", "")), detail=detail)
     if reply.status == 413:
@@ -84,6 +85,15 @@ def _partial_success(body: bytes) -> tuple[int, str]:
         return max(rejected, 0), message.decode("utf-8", "replace")[:500]
     except (IndexError, ValueError):
         return 0, ""
+
+
+def _status_message(body: bytes) -> str:
+    """The text of a `google.rpc.Status`; empty when the body is something else."""
+    try:
+        texts = [value for field, value in _fields(body) if field == 2 and isinstance(value, bytes)]
+        return texts[-1].decode("utf-8")[:500] if texts else ""
+    except (IndexError, ValueError):
+        return ""
 
 
 def _fields(data: bytes) -> list[tuple[int, int | bytes]]:
