@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 import structlog
-from lakes import SCOPE, cut, fill, live, look_after, options, paths
+from lakes import SCOPE, cut, files, fill, live, look_after, options, paths
 from llm_obs_core.errors import LlmObsError, StoreError
 from llm_obs_core.interfaces import AggregateQuery, Scope, TraceFilter
 from llm_obs_lake.reader import LakeReader
+from llm_obs_lake.sink import LakeSink
 from llm_obs_testing.spans import make_traces
 
 SPANS = make_traces(24)
@@ -143,3 +144,40 @@ async def test_a_damaged_segment_is_not_merged_and_holds_nothing_up(tmp_path: Pa
     assert page.coverage.damaged == ()
     await reader.stop()
     assert len(live(tmp_path, "spans")) < WRITES
+
+
+@pytest.mark.parametrize("way", ["missing", "empty"])
+async def test_files_without_their_catalog_are_not_taken_for_leftovers(tmp_path: Path, way: str) -> None:
+    await fill(tmp_path, cut(SPANS, 2))
+    catalog = tmp_path / "catalog.sqlite"
+    kept = catalog.read_bytes()
+    before = files(tmp_path)
+    WAYS[way](catalog)
+    sink = LakeSink(options(tmp_path))
+    with pytest.raises(StoreError, match=rf"and {len(before)} files.*catalog.sqlite.*bring it back"):
+        await sink.start()
+    await sink.stop()
+    assert files(tmp_path) == before
+    catalog.write_bytes(kept)
+    reader, page, _ = await asked(tmp_path)
+    assert len(page.traces) == 24
+    await reader.stop()
+
+
+async def test_a_damaged_catalog_is_named(tmp_path: Path) -> None:
+    await fill(tmp_path, cut(SPANS, 8))
+    catalog = tmp_path / "catalog.sqlite"
+    data = bytearray(catalog.read_bytes())
+    data[4096:] = bytes(byte ^ 0x55 if place % 97 == 0 else byte for place, byte in enumerate(data[4096:]))
+    catalog.write_bytes(data)
+    before = files(tmp_path)
+    sink = LakeSink(options(tmp_path))
+    with pytest.raises(StoreError, match=r"the catalog of a lake.*catalog.sqlite.*from a copy"):
+        await sink.start()
+    await sink.stop()
+    assert files(tmp_path) == before
+    reader = LakeReader(options(tmp_path))
+    await reader.start()
+    with pytest.raises(StoreError, match=r"the catalog of a lake.*catalog.sqlite.*from a copy"):
+        await reader.find_traces(SCOPE, TraceFilter(), first=10)
+    await reader.stop()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 from llm_obs_core.errors import LlmObsError, RetryableError, StoreError
@@ -81,6 +81,20 @@ def storage_error(error: OSError | sqlite3.Error, where: str | Path) -> LlmObsEr
     )
 
 
+def _damaged(error: Exception, where: Path) -> StoreError:
+    return StoreError(
+        "the catalog of a lake",
+        got=str(error),
+        where=str(where),
+        fix="correct its owner and mode; a damaged catalog has to come back from a copy of the whole folder",
+    )
+
+
+def _failed(error: sqlite3.Error, where: Path) -> LlmObsError:
+    """A disk that refuses or a lock that is held too long may be over soon; a damaged file is not."""
+    return storage_error(error, where) if isinstance(error, sqlite3.OperationalError) else _damaged(error, where)
+
+
 class Catalog:
     """One connection to the catalog; its methods are called by one thread at a time.
 
@@ -94,12 +108,7 @@ class Catalog:
         try:
             self._db = self._connect(write)
         except (sqlite3.Error, OSError) as error:
-            raise StoreError(
-                "the catalog of a lake",
-                got=str(error),
-                where=str(path),
-                fix="correct its owner and mode; a damaged catalog has to come back from a copy of the whole folder",
-            ) from None
+            raise _damaged(error, path) from None
 
     def _connect(self, write: bool) -> sqlite3.Connection:
         mode = "rwc" if write else "ro"
@@ -145,16 +154,28 @@ class Catalog:
                     self._db.execute("ROLLBACK")
                 raise
         except sqlite3.Error as error:
-            raise storage_error(error, self.path) from None
+            raise _failed(error, self.path) from None
+
+    def _rows(self, statement: str, parameters: Sequence[object] = ()) -> list[Any]:
+        """The rows of a question.
+
+        Raises:
+            StoreError: The catalog is damaged.
+            RetryableError: The disk refuses.
+        """
+        try:
+            return self._db.execute(statement, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise _failed(error, self.path) from None
 
     def position(self, writer: str = "", partition: int = 0) -> Stored | None:
         """Where a writer's log is stored up to; that of the last one that wrote when `writer` is empty."""
-        row = self._db.execute(
+        rows = self._rows(
             "SELECT writer, partition, sequence, received_ns FROM positions "
             "WHERE ?1 = '' OR (writer = ?1 AND partition = ?2) ORDER BY changed DESC LIMIT 1",
             (writer, partition),
-        ).fetchone()
-        return None if row is None else Stored(Position(*row[:3]), row[3])
+        )
+        return Stored(Position(*rows[0][:3]), rows[0][3]) if rows else None
 
     def add(self, segments: Sequence[Segment], last: Position, received_ns: int) -> None:
         """Makes files part of the store, and the Position with them. They must be durable already."""
@@ -199,21 +220,21 @@ class Catalog:
 
     def snapshot(self) -> Snapshot:
         """What is live at one moment."""
-        with self._read() as db:
-            (generation,) = db.execute("SELECT generation FROM store").fetchone()
-            rows = db.execute(
+        with self._one_view():
+            ((generation,),) = self._rows("SELECT generation FROM store")
+            rows = self._rows(
                 f"SELECT {_COLUMNS} FROM segments WHERE state = 'live' ORDER BY tenant, kind, first_sequence"
             )
             segments = [Segment(*row) for row in rows]
-            (fresh_to_ns,) = db.execute(
+            ((fresh_to_ns,),) = self._rows(
                 "SELECT min(received_ns) FROM positions "
                 "WHERE writer = (SELECT writer FROM positions ORDER BY changed DESC LIMIT 1)"
-            ).fetchone()
+            )
             return Snapshot(generation, segments, fresh_to_ns or None)
 
     def filter_blocks(self, tenant: str, hash: int) -> dict[int, bytes]:
         """By id of each live segment of a tenant's spans, the block of its filter for a trace of this hash."""
-        rows = self._db.execute(
+        rows = self._rows(
             f"SELECT id, substr(bits, 1 + (? % blocks) * {BLOCK_BYTES}, {BLOCK_BYTES}) "
             "FROM segments JOIN trace_filters ON segment_id = id "
             "WHERE tenant = ? AND kind = 'spans' AND state = 'live'",
@@ -223,25 +244,26 @@ class Catalog:
 
     def retired(self, below: int | None = None) -> list[str]:
         """Paths of the files that nothing reads any more, of those that were retired up to a generation."""
-        rows = self._db.execute(
+        rows = self._rows(
             "SELECT path FROM segments WHERE state = 'retired' AND (?1 IS NULL OR retired <= ?1)", (below,)
         )
         return [path for (path,) in rows]
 
     def paths(self) -> set[str]:
         """Every path that the catalog names."""
-        return {path for (path,) in self._db.execute("SELECT path FROM segments")}
+        return {path for (path,) in self._rows("SELECT path FROM segments")}
 
     def change_mark(self) -> int:
         """A number that differs after another connection has changed the catalog."""
-        (mark,) = self._db.execute("PRAGMA data_version").fetchone()
+        ((mark,),) = self._rows("PRAGMA data_version")
         return int(mark)
 
     @contextmanager
-    def _read(self) -> Iterator[sqlite3.Connection]:
+    def _one_view(self) -> Iterator[None]:
         """One view of all tables."""
-        self._db.execute("BEGIN")
+        self._rows("BEGIN")
         try:
-            yield self._db
+            yield
         finally:
-            self._db.execute("COMMIT")
+            with suppress(sqlite3.Error):  # it only read; what went wrong was said already
+                self._db.execute("COMMIT")

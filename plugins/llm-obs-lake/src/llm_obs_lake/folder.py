@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from llm_obs_core.errors import StoreError
 from llm_obs_core.owned import OwnedFolder
 
 from llm_obs_lake.schema import DELTAS, ROW_GROUP_ROWS, SCHEMAS, STATISTICS, Kind
@@ -45,9 +46,20 @@ class Folder:
         """Makes the folders and takes the lock of the one process that writes.
 
         Raises:
-            StoreError: Another process writes here, or the folder cannot be written.
+            StoreError: Another process writes here, the folder cannot be written, or the catalog is lost: without it
+                every file would be taken for a leftover, and deleted.
         """
         self._owned.open((self.leases, self.segments))
+        if self.catalog.exists() and self.catalog.stat().st_size:
+            return
+        if lost := sum(1 for path in self.segments.glob("*/*.parquet") if _NAME.fullmatch(path.name)):
+            self.close()
+            raise StoreError(
+                "the catalog of a lake beside its files",
+                got=f"none, and {lost} files that only it can read",
+                where=str(self.catalog),
+                fix="bring it back from a copy of the whole folder; to begin anew, move segments/ away first",
+            )
 
     def close(self) -> None:
         """Gives the lock back."""

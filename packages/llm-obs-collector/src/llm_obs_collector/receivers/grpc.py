@@ -14,6 +14,7 @@ from llm_obs_core.auth import Authorizer
 from llm_obs_core.config import GrpcReceiver
 from llm_obs_core.errors import ConfigError, WireError
 from llm_obs_core.interfaces import Consumer, Context
+from llm_obs_core.listen import bind
 from llm_obs_core.model import RecordKind
 
 from llm_obs_collector.budget import Budget, Held
@@ -64,6 +65,7 @@ class GrpcServer:
         import grpc
 
         self._consumer = consumer
+        bind("receiver.grpc.listen", self._settings.listen).close()  # gRPC's own error names neither cause nor repair
         handler = grpc.stream_unary_rpc_method_handler(self._export)  # reads nothing before it is asked to
         service, method = EXPORT[1:].split("/")
         self._server = grpc.aio.server(
