@@ -30,32 +30,10 @@ from llm_obs_core_ext.emit import Edits, emit
 from llm_obs_core_ext.normalise import CompiledRules
 from llm_obs_core_ext.scan import scan
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+from otlp_values import add_attributes
 
 BUILTIN = GenAiNormalizer().rules()
 Row = tuple[bool, dict[str, AttributeValue]]
-
-
-def fill(target: AnyValue, value: AttributeValue) -> None:
-    match value:
-        case None:
-            pass
-        case bool():
-            target.bool_value = value
-        case int():
-            target.int_value = value
-        case float():
-            target.double_value = value
-        case str():
-            target.string_value = value
-        case bytes():
-            target.bytes_value = value
-        case list():
-            target.array_value.SetInParent()
-            for item in value:
-                fill(target.array_value.values.add(), item)
-        case _:
-            raise AssertionError(value)
 
 
 def request(rows: list[Row]) -> bytes:
@@ -64,10 +42,7 @@ def request(rows: list[Row]) -> bytes:
     for number, (is_root, attributes) in enumerate(rows):
         span = scope.spans.add(trace_id=b"t" * 16, span_id=(number + 1).to_bytes(8, "big"))
         span.parent_span_id = b"" if is_root else b"p" * 8
-        for key, value in attributes.items():
-            entry = span.attributes.add(key=key)
-            entry.value.SetInParent()
-            fill(entry.value, value)
+        add_attributes(span, attributes)
     return message.SerializeToString()
 
 

@@ -15,6 +15,7 @@ from llm_obs_core_ext.emit import Edits, emit
 from llm_obs_core_ext.normalise import CompiledRules
 from llm_obs_core_ext.scan import scan
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from otlp_values import add_attributes
 
 BUILTIN = GenAiNormalizer().rules()
 RULES = CompiledRules([BUILTIN])
@@ -24,14 +25,7 @@ LLM = {"openinference.span.kind": "LLM"}
 def normalised(attributes: dict[str, Any]) -> dict[str, Any]:
     message = ExportTraceServiceRequest()
     span = message.resource_spans.add().scope_spans.add().spans.add(trace_id=b"t" * 16, span_id=b"s" * 8)
-    for key, value in attributes.items():
-        target = span.attributes.add(key=key).value
-        if isinstance(value, str):
-            target.string_value = value
-        elif isinstance(value, float):
-            target.double_value = value
-        else:
-            target.int_value = value
+    add_attributes(span, attributes)
     batch = scan(message.SerializeToString(), keys=RULES.keys)
     edits = Edits(batch)
     RULES.apply(batch, edits)

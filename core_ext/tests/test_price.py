@@ -18,6 +18,7 @@ from llm_obs_core_ext.emit import Edits, emit
 from llm_obs_core_ext.price import PriceBook, Priced
 from llm_obs_core_ext.scan import scan
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from otlp_values import add_attributes
 
 Attributes = dict[str, AttributeValue]
 DAY_NS = 86_400 * 10**9
@@ -45,16 +46,7 @@ def request(rows: Sequence[tuple[int, Attributes]]) -> bytes:
     for number, (start_ns, attributes) in enumerate(rows):
         span = scope.spans.add(trace_id=b"t" * 16, span_id=(number + 1).to_bytes(8, "big"))
         span.start_time_unix_nano = start_ns
-        for key, value in attributes.items():
-            entry = span.attributes.add(key=key).value
-            if isinstance(value, str):
-                entry.string_value = value
-            elif isinstance(value, bool):
-                entry.bool_value = value
-            elif isinstance(value, float):
-                entry.double_value = value
-            elif isinstance(value, int):
-                entry.int_value = value
+        add_attributes(span, attributes)
     return message.SerializeToString()
 
 

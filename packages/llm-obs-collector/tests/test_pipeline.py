@@ -22,6 +22,7 @@ from llm_obs_core.model import RecordKind, Span
 from llm_obs_core_ext.scan import scan
 from logging_records import open_log
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from otlp_values import add_attributes
 
 SECRETS = {
     "email": "jane.doe+x@mail.example.org",
@@ -249,15 +250,7 @@ def calls_request(*calls: dict[str, str | int | list[str]], spans: int = 1) -> b
     for number in range(spans * len(calls)):
         span = scope.spans.add(trace_id=bytes([1] * 16), span_id=(number + 1).to_bytes(8, "big"), name="call")
         span.start_time_unix_nano = 1_790_000_000_000_000_000
-        for key, value in calls[number % len(calls)].items():
-            target = span.attributes.add(key=key).value
-            if isinstance(value, int):
-                target.int_value = value
-            elif isinstance(value, str):
-                target.string_value = value
-            else:
-                for item in value:
-                    target.array_value.values.add().string_value = item
+        add_attributes(span, calls[number % len(calls)])
     return message.SerializeToString()
 
 
