@@ -15,6 +15,7 @@ from llm_obs_query.schema.root import Asking
 from llm_obs_query.stores import Stores
 from llm_obs_query.web.access import Access, scope_of
 from llm_obs_query.web.body import must_be_json, read_body
+from llm_obs_query.web.compress import answered
 from llm_obs_query.web.refusal import Refusal
 
 __all__ = ["GraphQL"]
@@ -90,5 +91,5 @@ class GraphQL:
         asking = Asking(self._stores, scope_of(principal), self._max_rows, self._max_groups, self._receivers)
         response = await self._operations.run(question.query, question.variables, question.operationName, asking)
         if RESPONSE_JSON in request.headers.get("accept", ""):
-            return Response(response.body, 200 if response.ran else 400, media_type=RESPONSE_JSON)
-        return Response(response.body, media_type="application/json")
+            return await answered(request, response.body, 200 if response.ran else 400, RESPONSE_JSON)
+        return await answered(request, response.body, 200, "application/json")
