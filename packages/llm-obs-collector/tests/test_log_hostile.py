@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -104,6 +105,26 @@ async def test_a_disk_that_is_full_at_the_start_names_the_repair(
             await log.start()
     await log.start()
     assert (log.last_sequence, log.stats.torn_bytes) == (1, len(b"garbage"))
+    await log.stop()
+
+
+async def test_a_record_is_not_acknowledged_into_a_deleted_file(tmp_path: Path) -> None:
+    log = open_log(tmp_path)
+    await log.start()
+    await log.append(record(1))
+    moved = tmp_path / "moved"
+    (tmp_path / "test").rename(moved)
+    await log.append(record(2))  # it is where the folder is now
+    shutil.rmtree(moved)
+    for number in (3, 4):
+        with pytest.raises(RetryableError, match="a sound disk for the log"):
+            await log.append(record(number))
+    assert "No such file" in await log.trouble()
+    with pytest.raises(RetryableError, match=r"a segment that can be read.*\.seg"):
+        await read_back(log, 1)
+    (tmp_path / "test" / "0").mkdir(parents=True)
+    assert await log.trouble() == ""
+    assert (await log.append(record(3))).position.sequence == 3
     await log.stop()
 
 

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 import structlog
 from llm_obs_core.errors import LlmObsError
 
-from llm_obs_lake.catalog import Catalog
+from llm_obs_lake.catalog import Catalog, storage_error
 from llm_obs_lake.config import LakeOptions
 from llm_obs_lake.damage import Damage, UnreadableError
 from llm_obs_lake.folder import Folder
@@ -110,7 +110,10 @@ class Upkeep:
         return len(old)
 
     def _remove(self) -> int:
-        oldest = oldest_read(self._folder.leases)
+        try:
+            oldest = oldest_read(self._folder.leases)
+        except OSError as error:
+            raise storage_error(error, self._folder.leases) from None
         paths = self._catalog.retired(oldest)
         for path in paths:
             (self._folder.segments / path).unlink(missing_ok=True)

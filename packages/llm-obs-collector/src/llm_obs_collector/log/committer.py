@@ -176,6 +176,8 @@ class Committer(threading.Thread):
             raise
         try:
             os.fdatasync(self._fd)
+            if not os.fstat(self._fd).st_nlink:  # nobody will ever read what is in it
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self._directory.path))
         except OSError:
             self._undo()
             self._seal()

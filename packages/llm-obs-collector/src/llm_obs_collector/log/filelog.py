@@ -162,7 +162,15 @@ class FileLog:
                     await grown.wait()
                     continue
                 start = offset[1] if offset is not None and offset[0] == segment.path else 0
-                batch = await asyncio.to_thread(read_some, segment, start, sequence, READ_BYTES)
+                try:
+                    batch = await asyncio.to_thread(read_some, segment, start, sequence, READ_BYTES)
+                except OSError as error:
+                    raise RetryableError(
+                        "a segment that can be read",
+                        got=error.strerror or str(error),
+                        where=str(segment.path),
+                        fix="bring the log's folder back, or start again: the log then goes on with what is there",
+                    ) from None
                 self.stats.corrupt_records += batch.damaged
                 offset = (segment.path, batch.offset)
                 for found, record in batch.records:
