@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +12,7 @@ from pathlib import Path
 
 import click
 import pytest
+from commands import serving
 from llm_obs.cli import cli
 from llm_obs_core import config
 
@@ -29,11 +28,6 @@ PAGES = sorted(
     if not {"changes", "reference", "node_modules"} & set(path.relative_to(ROOT).parts)
 )
 BLOCK = re.compile(r"(<!-- not run[^>]*-->\n)?^( *)```(\w+)([^\n]*)\n(.*?)^\2```$", re.MULTILINE | re.DOTALL)
-COMMAND = [sys.executable, "-c", "from llm_obs.cli import main; main()"]
-FREE = {
-    "LLM_OBS_RECEIVER__HTTP__LISTEN": "127.0.0.1:0",
-    "LLM_OBS_RECEIVER__GRPC__LISTEN": "127.0.0.1:0",
-}
 
 
 def blocks(language: str) -> list[tuple[Path, str]]:
@@ -60,12 +54,8 @@ def test_configuration_can_be_loaded(page: Path, text: str, tmp_path: Path) -> N
 @pytest.fixture(scope="module")
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("docs")
-    command = [*COMMAND, "collect", "--json", "--data-dir", str(folder / "data")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=folder, env={**os.environ, **FREE}) as child:
-        assert child.stdout is not None
-        yield "http://" + json.loads(child.stdout.readline())["http"]
-        child.send_signal(signal.SIGINT)
-        child.wait(30)
+    with serving("collect", "--data-dir", str(folder / "data"), cwd=folder) as (addresses, _):
+        yield f"http://{addresses['http']}"
 
 
 @pytest.mark.parametrize(("page", "text"), blocks("python"), ids=label)

@@ -11,9 +11,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from commands import COMMAND
 
 TEMPLATE = Path(__file__).parents[2] / "plugins" / "_template"
-COMMAND = [sys.executable, "-c", "from llm_obs.cli import main; main()"]
 
 
 @pytest.fixture(scope="module")

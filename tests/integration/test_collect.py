@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-COMMAND = [sys.executable, "-c", "from llm_obs.cli import main; main()"]
-FREE = {
-    "LLM_OBS_RECEIVER__HTTP__LISTEN": "127.0.0.1:0",
-    "LLM_OBS_RECEIVER__GRPC__LISTEN": "127.0.0.1:0",
-}
+from commands import COMMAND, FREE, serving
 
 PROGRAM = """
 import sys, llm_obs_sdk
@@ -33,19 +26,8 @@ llm_obs_sdk.shutdown()
 """
 
 
-@contextmanager
-def collecting(data: Path, **environ: str) -> Iterator[tuple[dict[str, str], subprocess.Popen[str]]]:
-    command = [*COMMAND, "collect", "--json", "--data-dir", str(data)]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=data.parent, env={**FREE, **environ}
-    ) as child:
-        assert child.stdout is not None
-        line = child.stdout.readline()
-        try:
-            yield (json.loads(line) if line else {}), child
-        finally:
-            child.send_signal(signal.SIGINT)
-            child.wait(30)
+def collecting(data: Path, **environ: str) -> AbstractContextManager[tuple[dict[str, str], subprocess.Popen[str]]]:
+    return serving("collect", "--data-dir", str(data), cwd=data.parent, environ=environ)
 
 
 def logged(data: Path) -> list[dict[str, Any]]:

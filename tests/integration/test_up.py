@@ -4,46 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
-import sys
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import COMMAND, FREE, serving
 from llm_obs_testing.otlp import request
 from llm_obs_testing.spans import make_trace
 
-COMMAND = [sys.executable, "-c", "from llm_obs.cli import main; main()"]
-FREE = {
-    "LLM_OBS_RECEIVER__HTTP__LISTEN": "127.0.0.1:0",
-    "LLM_OBS_RECEIVER__GRPC__LISTEN": "127.0.0.1:0",
-    "LLM_OBS_QUERY__LISTEN": "127.0.0.1:0",
-}
 
-
-@contextmanager
-def up(data: Path, *flags: str, **environ: str) -> Iterator[tuple[dict[str, str], subprocess.Popen[str]]]:
-    command = [*COMMAND, "up", "--json", "--data-dir", str(data), *flags]
-    with subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=data.parent,
-        env={"PATH": os.environ["PATH"], **FREE, **environ},
-    ) as child:
-        assert child.stdout is not None
-        line = child.stdout.readline()
-        try:
-            yield (json.loads(line) if line else {}), child
-        finally:
-            child.send_signal(signal.SIGINT)
-            child.wait(60)
+def up(data: Path, *flags: str, **environ: str) -> AbstractContextManager[tuple[dict[str, str], subprocess.Popen[str]]]:
+    return serving("up", "--data-dir", str(data), *flags, cwd=data.parent, environ=environ)
 
 
 def run(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
