@@ -106,9 +106,17 @@ def _compression(value: Any) -> str:
 
 def _url(value: Any) -> str:
     text = str(value).strip()
-    parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    try:
+        parts = urlsplit(text)
+        sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port out of range, a bracket too few
+        sound = False
+    if not sound:
         raise ValueError("a URL such as http://127.0.0.1:4318")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("a URL without user and password, which go into api_key or headers")
+    if parts.query or parts.fragment:
+        raise ValueError("a URL without ? and #")
     return text
 
 
@@ -400,7 +408,8 @@ def resolve(given: Mapping[str, Any], environ: Mapping[str, str] | None = None) 
         try:
             found[option.name] = option.read(value)
         except ValueError as error:
-            shown = "a secret" if option.name in {"api_key", "headers"} else repr(value)
+            secret = option.name in {"api_key", "headers"} or "@" in str(value)
+            shown = "a secret" if secret else repr(value)
             raise ConfigError(str(error), got=shown, where=where, fix=f"correct {where} or remove it") from None
     exact = env.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "").strip()
     if given.get("endpoint") is None and exact and not env.get("LLM_OBS_ENDPOINT", "").strip():
@@ -408,7 +417,9 @@ def resolve(given: Mapping[str, Any], environ: Mapping[str, str] | None = None) 
             found["endpoint"] = _url(exact)
         except ValueError as error:
             where = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
-            raise ConfigError(str(error), got=repr(exact), where=where, fix=f"correct {where}") from None
+            raise ConfigError(
+                str(error), got="a secret" if "@" in exact else repr(exact), where=where, fix=f"correct {where}"
+            ) from None
         found["traces_url"] = found["endpoint"]
     else:
         found["traces_url"] = found["endpoint"].rstrip("/") + "/v1/traces"

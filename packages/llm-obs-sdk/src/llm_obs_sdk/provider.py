@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from llm_obs_core.errors import ConfigError
 from llm_obs_core_ext.pending import Pending
 from llm_obs_core_ext.recorder import Limits, RecordedSpan
 from llm_obs_core_ext.spanqueue import SpanQueue
@@ -116,7 +117,7 @@ class Provider(api.TracerProvider):
         self._queue = queue
         self._threshold = threshold
         self._sampler = sampler
-        self._limits = Limits(limits or SpanLimits())
+        self._limits = Limits(limits or _limits())
         self._processors: list[_Processor] = []
         self._lock = threading.Lock()
         self._tracers: dict[tuple[Any, ...], Tracer] = {}
@@ -167,3 +168,16 @@ class Provider(api.TracerProvider):
         if self.pending is not None:
             self.pending.reset()
         self._lock = threading.Lock()
+
+
+def _limits() -> SpanLimits:
+    """The limits of the `OTEL_*_LIMIT` variables.
+
+    Raises:
+        ConfigError: One of them is no number.
+    """
+    try:
+        return SpanLimits()
+    except ValueError as error:
+        name = next((word for word in str(error).split() if word.startswith("OTEL_")), "an OTEL_*_LIMIT variable")
+        raise ConfigError("a number from 0", got=str(error), where=name, fix=f"correct {name} or remove it") from None

@@ -6,6 +6,7 @@ timeout does not stop a server that answers one byte at a time. Redirects are no
 
 from __future__ import annotations
 
+import errno
 import socket
 import time
 import zlib
@@ -49,7 +50,7 @@ class Connection:
         lines = [f"POST {path} HTTP/1.1", f"Host: {host}:{self._port}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         self._head = "\r\n".join(lines)
-        if any(ord(c) < 32 and c not in "\r\n" for c in self._head) or self._head.count("\r\n") != len(lines) - 1:
+        if any(ord(c) < 32 or ord(c) == 127 for line in lines for c in line):
             raise ValueError("headers without control characters")
         self._timeout_s = timeout_s
         self._socket: socket.socket | None = None
@@ -88,6 +89,12 @@ class Connection:
                     raise
                 self.close()
                 return self._exchange(data, body, deadline)
+        except OSError as error:
+            closed = self._socket is None and error.errno == errno.EBADF
+            self.close()
+            if closed:  # by `close`, from another thread
+                raise ConnectionAbortedError("no answer until the end of the wait") from None
+            raise
         except BaseException:
             self.close()
             raise
