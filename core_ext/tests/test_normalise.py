@@ -12,6 +12,7 @@ from llm_obs_core.errors import PluginError
 from llm_obs_core.interfaces import (
     Collect,
     Drop,
+    Elapsed,
     EnumMap,
     Extract,
     Member,
@@ -34,6 +35,8 @@ from otlp_values import add_attributes
 
 BUILTIN = GenAiNormalizer().rules()
 Row = tuple[bool, dict[str, AttributeValue]]
+START_NS = 1_795_000_000_000_000_000  # 2026-11-18T11:06:40Z
+EVENTS = (("other", START_NS - 5), ("first", START_NS + 7_000_000_001), ("first", START_NS + 250_000_000))
 
 
 def request(rows: list[Row]) -> bytes:
@@ -42,6 +45,9 @@ def request(rows: list[Row]) -> bytes:
     for number, (is_root, attributes) in enumerate(rows):
         span = scope.spans.add(trace_id=b"t" * 16, span_id=(number + 1).to_bytes(8, "big"))
         span.parent_span_id = b"" if is_root else b"p" * 8
+        span.start_time_unix_nano = START_NS
+        for name, time_ns in EVENTS:
+            span.events.add(name=name, time_unix_nano=time_ns)
         add_attributes(span, attributes)
     return message.SerializeToString()
 
@@ -57,7 +63,9 @@ def after(rules: list[NormalizerRules], rows: list[Row]) -> list[dict[str, Attri
 
 
 def same(rules: list[NormalizerRules], rows: list[Row]) -> None:
-    expected = [apply(rules, attributes, is_root=is_root) for is_root, attributes in rows]
+    expected = [
+        apply(rules, attributes, is_root=is_root, start_ns=START_NS, events=EVENTS) for is_root, attributes in rows
+    ]
     found = after(rules, rows)
     assert [plain(row) for row in found] == [plain(row) for row in expected]
 
@@ -151,7 +159,20 @@ def json_texts(draw: st.DrawFn) -> str:
     return text
 
 
+INSTANTS = st.one_of(
+    st.datetimes().map(lambda time: time.isoformat() + "Z"),
+    st.datetimes(timezones=st.timezones()).map(lambda time: time.isoformat()),
+    st.sampled_from(
+        (
+            *("2026-11-18T11:06:40.5Z", '"2026-11-18T11:06:41+00:00"', "2026-11-18T13:06:40.1234567899+01:59"),
+            *("2026-02-29T00:00:00Z", "2028-02-29T00:00:00Z", "0000-01-01T00:00:00Z", "9999-12-31T23:59:59-23:59"),
+            *("2026-11-18T24:00:00Z", "2026-11-18T11:06:40.Z", "2026-11-18t11:06:40Z", "2026-11-18T11:06:40z"),
+            *("2026-11-18T11:06:40", "2026-11-18T11:06:40+0100", "２026-11-18T11:06:40Z", "2026-13-01T00:00:00Z"),
+        )
+    ),
+)
 ANY = st.one_of(
+    INSTANTS,
     json_texts(),
     st.none(),
     st.booleans(),
@@ -172,7 +193,7 @@ BUILTIN_VALUES = st.one_of(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(
     st.lists(
         st.tuples(
@@ -271,10 +292,12 @@ OPERATION: st.SearchStrategy[Operation] = st.one_of(
         when=WHEN,
     ),
     st.builds(Drop, st.lists(PLACE, max_size=2).map(tuple), when=WHEN),
+    st.builds(Elapsed, KEY, event=st.sampled_from(("other", "first", "none")), when=WHEN),
+    st.builds(Elapsed, KEY, instant=KEY, when=WHEN),
 )
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(
     st.lists(st.lists(OPERATION, max_size=6), max_size=3),
     st.lists(st.tuples(st.booleans(), st.dictionaries(st.one_of(KEY, COLLECTED), ANY, max_size=8)), max_size=4),
@@ -290,6 +313,15 @@ def test_more_rules_than_a_machine_word_has_bits() -> None:
     rules = [NormalizerRules(1, (*chain, *back))]
     same(rules, rows)
     assert after(rules, rows)[0]["key200"] == "x"
+
+
+def test_seconds_to_an_event_and_to_an_instant() -> None:
+    rules = [NormalizerRules(1, (Elapsed("a", event="first"), Elapsed("b", instant="at"), Elapsed("c", event="other")))]
+    rows: list[Row] = [(True, {"at": '"2026-11-18T11:06:41.5Z"'}), (True, {"at": "2026-11-18T12:06:39+01:00"})]
+    same(rules, rows)
+    assert after(rules, rows) == [{"at": rows[0][1]["at"], "a": 0.25, "b": 1.5}, {"at": rows[1][1]["at"], "a": 0.25}]
+    with pytest.raises(PluginError, match="an event or an instant"):
+        CompiledRules([NormalizerRules(1, (Elapsed("a"),))])
 
 
 def test_changes_that_are_in_the_edits_are_seen() -> None:

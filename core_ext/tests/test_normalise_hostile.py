@@ -146,7 +146,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(st.dictionaries(st.sampled_from(PLACES), st.lists(PIECES, max_size=12).map("".join), max_size=4))
 def test_broken_texts_everywhere(attributes: dict[str, str]) -> None:
     agree(LLM | attributes)

@@ -18,6 +18,7 @@ from llm_obs_core_ext.roles cimport (
 from llm_obs_core_ext.rulelists cimport map_list, put_list, text_item
 from llm_obs_core_ext.ruleplaces cimport holds, number_at, run_drop, run_extract, run_sum
 from llm_obs_core_ext.rulerun cimport *
+from llm_obs_core_ext.ruletimes cimport run_elapsed
 from llm_obs_core_ext.ruletable cimport *
 from llm_obs_core_ext.usage cimport COUNTS, Usage, add_count, settle, usage_keys
 from llm_obs_core_ext.wire cimport Field, load64, next_field, same_bytes
@@ -111,6 +112,7 @@ cdef class CompiledRules:
         cdef uint64_t bits
         cdef int result
         run.row = row
+        run.span = span
         run.first = span.attrs
         run.count = span.attrs_count
         run.prefixes = 0
@@ -140,6 +142,10 @@ cdef class CompiledRules:
                 else:
                     note(run, self.table, attr.key_id, 0, i)
             i = edits.edits[i - 1].next
+        if span.events_count and self.table.has_events:
+            any = True
+            for lane in range(self.table.lanes):
+                run.pending[lane] |= self.table.event_readers[lane]
         if load64(span.parent_id):
             add_parent(calls, span.parent_id)
         if not any:
@@ -180,6 +186,8 @@ cdef class CompiledRules:
             return run_collect(run, self.table, edits, rule)
         if rule.kind == RULE_EXTRACT:
             return run_extract(run, self.table, edits, rule)
+        if rule.kind == RULE_ELAPSED:
+            return run_elapsed(run, self.table, edits, rule)
         return run_drop(run, self.table, edits, rule)
 
     cdef int _rename(self, Run* run, Edits edits, const Rule* rule) noexcept nogil:

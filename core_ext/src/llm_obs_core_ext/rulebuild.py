@@ -10,6 +10,7 @@ from llm_obs_core.errors import PluginError
 from llm_obs_core.interfaces.operations import (
     Collect,
     Drop,
+    Elapsed,
     EnumMap,
     Extract,
     Member,
@@ -57,6 +58,8 @@ def attributes(operation: Operation) -> set[str]:
         found.update(operation.sources)
     elif isinstance(operation, EnumMap):
         found.add(operation.source)
+    elif isinstance(operation, Elapsed):
+        found.update([operation.instant] if operation.instant else [])
     elif isinstance(operation, Collect):
         found.update(member.path for member in operation.members if not operation.prefix)
     else:
@@ -155,6 +158,14 @@ class Builder:
             row.first, row.count = self.enum(operation.mapping)
         elif isinstance(operation, Collect):
             self._collect(row, operation)
+        elif isinstance(operation, Elapsed):
+            if bool(operation.event) == bool(operation.instant):
+                raise PluginError(
+                    "an event or an instant", got=f"{operation.event!r}, {operation.instant!r}", where=operation.target
+                )
+            row.role = self.text(operation.event)
+            row.source = self._key(operation.instant) if operation.instant else 0
+            row.reads = [row.source] if row.source else []
         else:
             self._read(row, operation)
         self.rules.append(row)

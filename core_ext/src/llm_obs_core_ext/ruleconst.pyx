@@ -7,14 +7,14 @@ from llm_obs_core_ext.batch cimport VALUE_BOOL as BOOL, VALUE_STRING as STRING
 from llm_obs_core_ext.forms cimport FORM_MESSAGES, FORM_TEXTS, FORM_TOOLS, FORM_VALUE
 from llm_obs_core_ext.jsonobject cimport json_hash
 from llm_obs_core_ext.ruletable cimport (
-    JSON_NEVER, JSON_PARTS, JSON_VALUE, RULE_COLLECT, RULE_DROP, RULE_ENUM, RULE_EXTRACT, RULE_RENAME, RULE_SCALE,
+    JSON_NEVER, JSON_PARTS, JSON_VALUE, RULE_COLLECT, RULE_DROP, RULE_ENUM, RULE_ELAPSED, RULE_EXTRACT, RULE_RENAME, RULE_SCALE,
     RULE_SUM, AS_INT as C_AS_INT, AS_LIST as C_AS_LIST, MAX_PREFIXES as C_MAX_PREFIXES, NO_LIST as C_NO_LIST,
     NO_NAME as C_NO_NAME, ONLY_IF_ABSENT as C_ONLY_IF_ABSENT, ONLY_ROOTS as C_ONLY_ROOTS, REPLACE as C_REPLACE,
     TAKE as C_TAKE, WHOLE_ITEM as C_WHOLE_ITEM,
 )
 from llm_obs_core_ext.wire cimport otlp_hash
 
-from llm_obs_core.interfaces.operations import Collect, Drop, EnumMap, Extract, Rename, Scale, Sum
+from llm_obs_core.interfaces.operations import Collect, Drop, Elapsed, EnumMap, Extract, Rename, Scale, Sum
 
 KINDS = {
     Rename: <int> RULE_RENAME,
@@ -24,6 +24,7 @@ KINDS = {
     Collect: <int> RULE_COLLECT,
     Extract: <int> RULE_EXTRACT,
     Drop: <int> RULE_DROP,
+    Elapsed: <int> RULE_ELAPSED,
 }
 FORMS = {
     "value": <int> FORM_VALUE,

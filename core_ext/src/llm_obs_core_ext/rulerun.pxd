@@ -1,7 +1,7 @@
 # What a row has while rules run over it, and how rules change it.
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from llm_obs_core_ext.batch cimport Attr, SpanBatch
+from llm_obs_core_ext.batch cimport Attr, SpanBatch, SpanRow
 from llm_obs_core_ext.emit cimport EDIT_MOVED, EDIT_SET, Edits
 from llm_obs_core_ext.forms cimport Forms
 from llm_obs_core_ext.ruletable cimport RuleTable
@@ -64,6 +64,7 @@ cdef struct Run:
     size_t scratch_room
     const Attr* attrs
     const uint8_t* base   # of the row's buffer
+    const SpanRow* span
     Py_ssize_t row
     uint32_t first        # the row's attributes in the batch
     uint32_t count

@@ -12,6 +12,7 @@ cdef enum RuleKind:
     RULE_COLLECT = 5
     RULE_EXTRACT = 6
     RULE_DROP = 7
+    RULE_ELAPSED = 8
 
 
 cdef enum RuleFlag:
@@ -42,13 +43,13 @@ cdef struct Rule:
     uint8_t form          # FormKind
     uint8_t prefix        # RULE_COLLECT: number of the prefix, or MAX_PREFIXES: members are whole names
     uint16_t target       # key id; 0 of RULE_DROP
-    uint16_t source       # RULE_ENUM: key id
+    uint16_t source       # RULE_ENUM: key id; RULE_ELAPSED: of the instant, 0: an event
     uint32_t first        # RULE_RENAME: in sources; RULE_ENUM: in slots; RULE_COLLECT: in members; others: in places
     uint32_t count        # how many; RULE_ENUM: slots less one, a mask
     uint32_t minus        # RULE_SUM: from which of its places on is subtracted
     uint32_t when         # first in whens
     uint32_t when_count   # how many; 0: on every span
-    uint32_t role_at      # of messages, in blob
+    uint32_t role_at      # of messages, or an event's name, in blob
     uint32_t role_length
     int64_t numerator     # RULE_SCALE
     int64_t denominator
@@ -141,6 +142,8 @@ cdef class RuleTable:
     cdef Py_ssize_t lanes         # 64 rules each
     cdef Readers* readers         # the rules that have a key as a source, a lane at a time
     cdef uint32_t* first_readers  # by key id: first in readers; those of key id + 1 are the end
+    cdef uint64_t* event_readers  # by lane: the rules that look at events
+    cdef bint has_events          # whether there are any
     cdef uint8_t* named           # by key id: 1 when some rule names it
     cdef Rule calls               # an enum: operations that are a model call to the role "leaf"
     cdef int64_t embeds           # of those words the number of "embeddings"

@@ -69,6 +69,7 @@ cdef class RuleTable:
         free(self.readers)
         free(self.first_readers)
         free(self.named)
+        free(self.event_readers)
 
     def _fill_rules(self, builder):
         cdef Py_ssize_t i
@@ -92,6 +93,11 @@ cdef class RuleTable:
             rule.numerator = row.numerator
             rule.denominator = row.denominator
         self._fill_readers(builder)
+        self.event_readers = <uint64_t*> room(self.lanes, sizeof(uint64_t))
+        for i in range(self.count):
+            if self.rules[i].kind == RULE_ELAPSED and self.rules[i].source == 0:
+                self.event_readers[i // 64] |= <uint64_t> 1 << (i % 64)
+                self.has_events = True
         for key_id in builder.named:
             self.named[<Py_ssize_t> key_id] = 1
         self.sources = <uint16_t*> room(len(builder.sources), sizeof(uint16_t))

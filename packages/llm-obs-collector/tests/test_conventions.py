@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -525,11 +526,13 @@ def any_value(value: Any) -> AnyValue:
     return AnyValue(**{kinds[type(value)]: value})
 
 
-def meant(attributes: dict[str, Any], parent: bytes = b"") -> dict[str, Any]:
+def meant(attributes: dict[str, Any], parent: bytes = b"", events: Sequence[tuple[str, int]] = ()) -> dict[str, Any]:
     message = ExportTraceServiceRequest()
     span = message.resource_spans.add().scope_spans.add().spans.add()
     span.trace_id, span.span_id, span.parent_span_id = b"t" * 16, b"s" * 8, parent
     span.start_time_unix_nano = START_NS
+    for name, after_ns in events:
+        span.events.add(name=name, time_unix_nano=START_NS + after_ns)
     for key, value in attributes.items():
         span.attributes.add(key=key).value.CopyFrom(any_value(value))
     batch = scan(message.SerializeToString(), keys=MEANING.keys)
@@ -570,3 +573,14 @@ def test_messages_of_an_agent_are_messages() -> None:
     found = meant({"gen_ai.operation.name": "invoke_agent", "all_messages_events": events})
     assert json.loads(found["gen_ai.input.messages"]) == [{**said("user", "é"), "gen_ai.message.index": 0}]
     assert "all_messages_events" not in found
+
+
+def test_the_first_token_of_a_stream() -> None:
+    chunks = [("gen_ai.content.completion.chunk", n * 250_000_000) for n in range(1, 9)]
+    first = [("First Token Stream Event", 250_000_000), ("exception", 1)]
+    ttft = "gen_ai.response.time_to_first_chunk"
+    assert meant({"openinference.span.kind": "LLM"}, events=first)[ttft] == 0.25
+    assert meant({"gen_ai.operation.name": "chat"}, events=chunks)[ttft] == 0.25
+    assert meant({"gen_ai.operation.name": "chat", ttft: 0.5}, events=chunks)[ttft] == 0.5
+    assert meant({"langfuse.observation.completion_start_time": '"2026-10-26T07:33:20.125Z"'})[ttft] == 0.125
+    assert ttft not in meant({"langfuse.observation.completion_start_time": '"2026-10-26T07:33:19Z"'})

@@ -12,6 +12,7 @@ from llm_obs_core.interfaces.log import Appended, Log, StoredRecord
 from llm_obs_core.interfaces.operations import (
     Collect,
     Drop,
+    Elapsed,
     EnumMap,
     Extract,
     Member,
@@ -69,6 +70,7 @@ __all__ = [
     "Coverage",
     "Cursor",
     "Drop",
+    "Elapsed",
     "EnumMap",
     "Extract",
     "HeadSampler",

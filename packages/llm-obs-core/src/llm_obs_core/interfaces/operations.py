@@ -16,6 +16,7 @@ __all__ = [
     "MAX_DEPTH",
     "Collect",
     "Drop",
+    "Elapsed",
     "EnumMap",
     "Extract",
     "Form",
@@ -234,7 +235,26 @@ class Drop(msgspec.Struct, frozen=True, tag="drop"):
     when: tuple[When, ...] = ()
 
 
-Operation = Rename | EnumMap | Scale | Sum | Collect | Extract | Drop
+class Elapsed(msgspec.Struct, frozen=True, tag="elapsed"):
+    """Sets `target`, unless it is there, to the seconds from the span's start to an event or an instant, as a double.
+
+    Nothing is set when that is before the start, and on spans without a start.
+
+    Attributes:
+        target: The attribute that is set.
+        event: An event's name; of several the earliest counts. Empty: `instant` says when.
+        instant: An attribute that is a time of RFC 3339 with a zone, or the JSON text of one; digits of a second beyond
+            the ninth are left out.
+        when: All must hold.
+    """
+
+    target: str
+    event: str = ""
+    instant: str = ""
+    when: tuple[When, ...] = ()
+
+
+Operation = Rename | EnumMap | Scale | Sum | Collect | Extract | Drop | Elapsed
 """The closed set of things a normaliser can do."""
 
 

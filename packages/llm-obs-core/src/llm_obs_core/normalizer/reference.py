@@ -21,16 +21,17 @@ from llm_obs_core import semconv
 from llm_obs_core.interfaces.operations import (
     Collect,
     Drop,
+    Elapsed,
     EnumMap,
     Extract,
     NormalizerRules,
-    Operation,
     Rename,
     Scale,
     Sum,
 )
 from llm_obs_core.model import AttributeValue
 from llm_obs_core.normalizer.collecting import collect
+from llm_obs_core.normalizer.elapsed import elapsed
 from llm_obs_core.normalizer.places import at, extract, holds, number_at, take
 from llm_obs_core.pricing.usage import counts_of, settle
 
@@ -38,21 +39,37 @@ __all__ = ["apply", "derive"]
 
 Attributes = Mapping[str, AttributeValue]
 Values = dict[str, AttributeValue]
+_Plain = Rename | EnumMap | Scale | Sum | Collect | Extract | Drop
 
 
-def apply(rules: Sequence[NormalizerRules], attributes: Attributes, *, is_root: bool = True) -> Values:
+def apply(
+    rules: Sequence[NormalizerRules],
+    attributes: Attributes,
+    *,
+    is_root: bool = True,
+    start_ns: int = 0,
+    events: Sequence[tuple[str, int]] = (),
+) -> Values:
     """A span's attributes after the rules of every normaliser, in order, and the derived facts.
 
     Args:
         rules: Of each normaliser.
         attributes: Of one span.
         is_root: Whether the span has no parent.
+        start_ns: The span's start, Unix nanoseconds; 0 when it has none.
+        events: Name and Unix nanoseconds of its events.
     """
     values = dict(attributes)
     for item in rules:
         for operation in item.operations:
-            if all(holds(condition, values) for condition in operation.when):
+            if not all(holds(condition, values) for condition in operation.when):
+                continue
+            if not isinstance(operation, Elapsed):
                 _apply(operation, values, is_root)
+            elif values.get(operation.target) is None:
+                seconds = elapsed(operation, values, start_ns, events)
+                if seconds is not None:
+                    values[operation.target] = seconds
     return derive(values)
 
 
@@ -71,7 +88,7 @@ def derive(attributes: Attributes) -> Values:
     return values
 
 
-def _apply(operation: Operation, values: Values, is_root: bool) -> None:
+def _apply(operation: _Plain, values: Values, is_root: bool) -> None:
     if isinstance(operation, Drop):
         for place in operation.places:
             take(place, values)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from llm_obs_core import semconv
-from llm_obs_core.interfaces.operations import EnumMap, Extract, Operation, Place, Scale, Sum
+from llm_obs_core.interfaces.operations import Elapsed, EnumMap, Extract, Operation, Place, Scale, Sum
 from llm_obs_core.normalizer.conventions.common import content, counts, on, parameters, provider_usage
 
 __all__ = ["CONTENT", "EARLY"]
@@ -40,6 +40,7 @@ EARLY: Final[tuple[Operation, ...]] = (
     *counts(semconv.USAGE_AUDIO_INPUT_TOKENS, *_AUDIO_IN),
     *counts(semconv.USAGE_REASONING_OUTPUT_TOKENS, *_REASONING),
     *counts(semconv.USAGE_AUDIO_OUTPUT_TOKENS, *_AUDIO_OUT),
+    Elapsed(semconv.RESPONSE_TIME_TO_FIRST_CHUNK, instant="langfuse.observation.completion_start_time"),
     *parameters(("langfuse.observation.model.parameters",)),
     Scale(semconv.COST_TOTAL_NANO_USD, Place("langfuse.observation.cost_details", ("total",)), 10**9, 1, integer=True),
     EnumMap(  # metadata is JSON text, so the word has quotes

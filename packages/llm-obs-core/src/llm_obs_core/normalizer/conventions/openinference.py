@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from llm_obs_core import semconv
-from llm_obs_core.interfaces.operations import Collect, Drop, Extract, Member, Operation, Place, Rename, When
+from llm_obs_core.interfaces.operations import Collect, Drop, Elapsed, Extract, Member, Operation, Place, Rename, When
 from llm_obs_core.normalizer.conventions.common import content, on, parameters
 
 __all__ = ["CONTENT", "EARLY"]
@@ -21,6 +21,7 @@ EARLY: Final[tuple[Operation, ...]] = (
     ),
     Rename(semconv.RESPONSE_MODEL, ("llm.response.model_name", "llm.model_name")),
     *parameters(("llm.invocation_parameters",)),
+    Elapsed(semconv.RESPONSE_TIME_TO_FIRST_CHUNK, event="First Token Stream Event", when=(_LLM,)),
     Extract(
         semconv.RESPONSE_ID, (Place("output.value", ("id",)), Place("output.value", ("llm_output", "id"))), when=(_LLM,)
     ),

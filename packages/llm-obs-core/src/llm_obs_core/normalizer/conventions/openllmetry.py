@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from llm_obs_core import semconv
-from llm_obs_core.interfaces.operations import Collect, Extract, Member, Operation, Place
+from llm_obs_core.interfaces.operations import Collect, Elapsed, Extract, Member, Operation, Place
 from llm_obs_core.normalizer.conventions.common import content, on
 
 __all__ = ["CONTENT", "EARLY"]
 
-EARLY: Final[tuple[Operation, ...]] = ()
+EARLY: Final[tuple[Operation, ...]] = (
+    Elapsed(semconv.RESPONSE_TIME_TO_FIRST_CHUNK, event="gen_ai.content.completion.chunk"),
+)
 
 _MESSAGE: Final = (
     Member("role", "role"),
