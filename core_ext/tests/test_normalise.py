@@ -188,6 +188,17 @@ VOCABULARY = sorted(
     {word for operation in BUILTIN.operations if isinstance(operation, EnumMap) for word in operation.mapping}
     | set(semconv.OPERATIONS)
 )
+BUILTIN_KEYS = (
+    *CompiledRules([BUILTIN]).keys.names,
+    *(
+        f"llm.input_messages.{n}.message.{rest}"
+        for n in (0, 1)
+        for rest in ("role", "content", "tool_calls.0.tool_call.id")
+    ),
+    *(f"gen_ai.completion.{n}.{rest}" for n in (0, 1) for rest in ("role", "content", "finish_reason")),
+    *(f"llm.request.functions.0.{rest}" for rest in ("name", "parameters")),
+    *("llm.tools.0.tool.json_schema", "retrieval.documents.0.document.metadata"),
+)
 BUILTIN_VALUES = st.one_of(
     ANY, st.sampled_from(VOCABULARY), st.lists(st.sampled_from(VOCABULARY), max_size=3), st.integers(-2, 9)
 )
@@ -197,7 +208,7 @@ BUILTIN_VALUES = st.one_of(
 @given(
     st.lists(
         st.tuples(
-            st.booleans(), st.dictionaries(st.sampled_from(semconv.KNOWN_KEYS), BUILTIN_VALUES, min_size=0, max_size=8)
+            st.booleans(), st.dictionaries(st.sampled_from(BUILTIN_KEYS), BUILTIN_VALUES, min_size=0, max_size=8)
         ),
         max_size=4,
     )
