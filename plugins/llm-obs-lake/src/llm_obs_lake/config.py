@@ -40,6 +40,9 @@ class LakeOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     memory_limit_bytes: Annotated[
         int, Meta(description="Most memory of the reader's DuckDB, bytes.", ge=64 * 1024**2, le=2**63 - 1)
     ] = 512 * 1024**2
+    measures_memory_bytes: Annotated[
+        int, Meta(description="Most memory of the reader for decoded measures, bytes; 0 keeps none.", ge=0)
+    ] = 64 * 1024**2
     threads: Annotated[int, Meta(description="Threads of the reader's DuckDB; 0 takes one a core.", ge=0, le=256)] = 0
 
     @property

@@ -16,7 +16,16 @@ from llm_obs_core.errors import LlmObsError
 
 from llm_obs_lake.damage import UnreadableError
 
-__all__ = ["Engine", "Parameters"]
+__all__ = ["Engine", "Parameters", "too_large"]
+
+
+def too_large(limit_bytes: int, got: str) -> LlmObsError:
+    """A question that needs more memory than it may have."""
+    return LlmObsError(
+        f"a question that {limit_bytes} bytes of memory are enough for",
+        got=got,
+        fix="ask for less time or fewer groups, or raise memory_limit_bytes of the lake",
+    )
 
 
 class Parameters:
@@ -98,11 +107,7 @@ class Engine:
             try:
                 return work(cursor)
             except duckdb.OutOfMemoryException as error:
-                raise LlmObsError(
-                    f"a question that {self._limit} bytes of memory are enough for",
-                    got=str(error).partition("\n")[0],
-                    fix="ask for less time or fewer groups, or raise memory_limit_bytes of the lake",
-                ) from None
+                raise too_large(self._limit, str(error).partition("\n")[0]) from None
             except (duckdb.ParserException, duckdb.CatalogException):
                 raise
             except (duckdb.Error, pa.ArrowException, UnicodeError) as error:  # damage has no class of its own

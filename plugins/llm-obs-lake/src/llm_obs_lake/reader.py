@@ -23,13 +23,14 @@ from llm_obs_core.interfaces import (
     ValueCount,
 )
 
-from llm_obs_lake.aggregate import aggregate, values
+from llm_obs_lake.aggregate import Source, aggregate, values
 from llm_obs_lake.catalog import Catalog, Segment
 from llm_obs_lake.config import LakeOptions
 from llm_obs_lake.damage import FIX, Damage, UnreadableError
 from llm_obs_lake.engine import Engine
 from llm_obs_lake.find import find_traces
 from llm_obs_lake.folder import Folder
+from llm_obs_lake.held import HeldMeasures
 from llm_obs_lake.lease import Lease
 from llm_obs_lake.schema import Kind
 from llm_obs_lake.trace import read_outline, read_spans, read_trace
@@ -71,8 +72,8 @@ class LakeReader:
     ) -> TracePage:
         """The traces that match, newest first."""
 
-        def work(engine: Engine, view: View) -> TracePage:
-            found = find_traces(engine, view, scope, where, first + 1, after) if first > 0 else []
+        def work(opened: _Opened, view: View) -> TracePage:
+            found = find_traces(opened.engine, view, scope, where, first + 1, after) if first > 0 else []
             page = tuple(found[:first])
             last = page[-1] if len(found) > first else None
             place = None if last is None else Cursor(last.start_ns, last.trace_id, last.tenant)
@@ -82,27 +83,28 @@ class LakeReader:
 
     async def trace(self, scope: Scope, trace_id: bytes) -> StoredTrace | None:
         """One whole trace."""
-        return await self._ask(scope, lambda engine, view: read_trace(engine, view, scope, trace_id))
+        return await self._ask(scope, lambda opened, view: read_trace(opened.engine, view, scope, trace_id))
 
     async def outline(self, scope: Scope, trace_id: bytes, columns: Sequence[str]) -> TraceOutline | None:
         """Columns of one trace."""
-        return await self._ask(scope, lambda engine, view: read_outline(engine, view, scope, trace_id, columns))
+        return await self._ask(scope, lambda opened, view: read_outline(opened.engine, view, scope, trace_id, columns))
 
     async def spans(self, scope: Scope, trace_id: bytes, ids: Sequence[bytes]) -> StoredSpans | None:
         """Some spans of one trace."""
-        return await self._ask(scope, lambda engine, view: read_spans(engine, view, scope, trace_id, ids))
+        return await self._ask(scope, lambda opened, view: read_spans(opened.engine, view, scope, trace_id, ids))
 
     async def aggregate(self, scope: Scope, query: AggregateQuery) -> AggregateResult:
         """Exact sums from measures."""
         return await self._ask(
-            scope, lambda engine, view: AggregateResult(tuple(aggregate(engine, view, scope, query)), view.coverage())
+            scope,
+            lambda opened, view: AggregateResult(tuple(aggregate(opened.source(view), scope, query)), view.coverage()),
         )
 
     async def values(
         self, scope: Scope, key: str, *, prefix: str = "", start_ns: int | None = None, first: int = 100
     ) -> Sequence[ValueCount]:
         """The commonest values of a key."""
-        return await self._ask(scope, lambda engine, view: values(engine, view, scope, key, prefix, start_ns, first))
+        return await self._ask(scope, lambda opened, view: values(opened.source(view), scope, key, prefix, start_ns, first))
 
     async def stop(self) -> None:
         """Closes the store once the questions under way are answered. May be called twice."""
@@ -110,7 +112,7 @@ class LakeReader:
         if opened is not None:
             await asyncio.to_thread(opened.close)
 
-    async def _ask(self, scope: Scope, work: Callable[[Engine, View], T]) -> T:
+    async def _ask(self, scope: Scope, work: Callable[[_Opened, View], T]) -> T:
         if self._opened is None:
             raise StoreError("a lake that was started", got="a question before start or after stop")
         return await asyncio.get_running_loop().run_in_executor(self._opened.threads, self._opened.ask, scope, work)
@@ -128,6 +130,7 @@ class _Opened:
                 fix="start `llm-obs up` or the collector, which make it, or correct server.data_dir",
             )
         self._root = str(folder.segments.absolute())
+        self._limit_bytes = options.memory_limit_bytes
         self._damage = Damage(folder.segments.absolute())
         self._catalog = Catalog(folder.catalog, write=False)
         self._looking = threading.Lock()
@@ -136,25 +139,26 @@ class _Opened:
             opened.callback(self._catalog.close)
             self._lease = Lease(folder.leases)
             opened.callback(self._lease.close)
-            self._engine = Engine(folder.segments, options.memory_limit_bytes, options.threads)
+            self.engine = Engine(folder.segments, options.memory_limit_bytes, options.threads)
             opened.pop_all()
+        self._held = HeldMeasures(options.measures_memory_bytes, options.threads)
         self.threads = ThreadPoolExecutor(_QUESTIONS_AT_ONCE, thread_name_prefix="lake-reader")
 
-    def ask(self, scope: Scope, work: Callable[[Engine, View], T]) -> T:
+    def ask(self, scope: Scope, work: Callable[[_Opened, View], T]) -> T:
         """Answers from what is live now, and keeps its files meanwhile. Files that cannot be read are left out."""
         with self._lease.hold(self._look) as live:
             while True:
                 view = live.without(self._damage.names(), scope.tenants)
-                self._engine.begin()
+                self.engine.begin()
                 try:
-                    answer = work(self._engine, view)
+                    answer = work(self, view)
                 except Exception as error:  # damage that can be decoded shows itself anywhere
                     if type(error) is LlmObsError:
                         raise
                     failure = (
-                        error if isinstance(error, UnreadableError) else UnreadableError(error, self._engine.read())
+                        error if isinstance(error, UnreadableError) else UnreadableError(error, self.engine.read())
                     )
-                    if not failure.paths or not self._damage.find(failure, view.all(), self._engine.probe):
+                    if not failure.paths or not self._damage.find(failure, view.all(), self.engine.probe):
                         raise
                     continue
                 if answer is None and any("/spans-" in path for path in view.damaged):
@@ -166,6 +170,10 @@ class _Opened:
                     )
                 return answer
 
+    def source(self, view: View) -> Source:
+        """What sums are made from."""
+        return Source(self._held, view, self._limit_bytes)
+
     def _look(self) -> tuple[int, View]:
         with self._looking:
             mark = self._catalog.change_mark()
@@ -174,7 +182,9 @@ class _Opened:
                 by_kind: dict[tuple[str, Kind], list[Segment]] = {}
                 for segment in now.segments:
                     by_kind.setdefault((segment.tenant, segment.kind), []).append(segment)
-                self._seen = (mark, now.generation, View(self._root, by_kind, now.fresh_to_ns, self._blocks))
+                view = View(self._root, by_kind, now.fresh_to_ns, self._blocks)
+                self._held.keep_only(set(view.paths(part for part in now.segments if part.kind == "measures")))
+                self._seen = (mark, now.generation, view)
             return self._seen[1:]
 
     def _blocks(self, tenant: str, hash: int) -> dict[int, bytes]:
@@ -183,6 +193,7 @@ class _Opened:
 
     def close(self) -> None:
         self.threads.shutdown()
-        self._engine.close()
+        self._held.close()
+        self.engine.close()
         self._lease.close()
         self._catalog.close()
