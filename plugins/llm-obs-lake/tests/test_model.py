@@ -133,12 +133,16 @@ QUERIES = st.builds(
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-@given(plans(), FILTERS, QUERIES, st.integers(1, 3))
+@given(plans(), FILTERS, QUERIES, st.integers(1, 3), st.sampled_from([0, 700, 2**26]))
 def test_the_lake_answers_as_the_memory_does(
-    plan: tuple[bool, list[list[tuple[str, list[Span]]] | None]], where: TraceFilter, query: AggregateQuery, first: int
+    plan: tuple[bool, list[list[tuple[str, list[Span]]] | None]],
+    where: TraceFilter,
+    query: AggregateQuery,
+    first: int,
+    held_bytes: int,
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(_compare(Path(folder), *plan, where, query, first))
+        asyncio.run(_compare(Path(folder), *plan, where, query, first, held_bytes))
 
 
 async def _compare(
@@ -148,8 +152,15 @@ async def _compare(
     where: TraceFilter,
     query: AggregateQuery,
     first: int,
+    held_bytes: int,
 ) -> None:
-    options = LakeOptions(path=str(folder), merge_interval_s=3600, merge_segments=2, merge_max_rows=15)
+    options = LakeOptions(
+        path=str(folder),
+        merge_interval_s=3600,
+        merge_segments=2,
+        merge_max_rows=15,
+        measures_memory_bytes=held_bytes,
+    )
     lake, memory = LakeSink(options), MemorySink()
     await lake.start()
     reader, oracle = LakeReader(options), MemoryReader(memory.store)
@@ -157,6 +168,7 @@ async def _compare(
     upkeep = Upkeep(Folder(folder), options, now_ns=lambda: 0)
     sequence = 1
     for step in steps:
+        assert await _sums(reader, query) == await _sums(oracle, query)  # what is kept of it is asked again later
         if step is None:
             upkeep.round()
             continue

@@ -67,12 +67,13 @@ def make_span(
     return Span(**(values | fields))
 
 
-def make_trace(number: int, seed: int = 1) -> list[Span]:
+def make_trace(number: int, seed: int = 1, users: int = 40) -> list[Span]:
     """One request of a shop's assistant: a root, a retrieval now and then, one to three model calls, a tool.
 
     Args:
         number: The trace's id, from 1; the spans' ids follow from it.
         seed: The same number and seed make the same spans.
+        users: Of how many it is one's.
     """
     dice = random.Random(f"{seed}/{number}")  # noqa: S311
     start = START_NS + number * 250_000_000 + dice.randrange(200_000_000)
@@ -83,7 +84,7 @@ def make_trace(number: int, seed: int = 1) -> list[Span]:
         semconv.DEPLOYMENT_ENVIRONMENT_NAME: dice.choice(("production", "staging")),
     }
     who = {
-        semconv.USER_ID: f"user-{dice.randrange(40)}",
+        semconv.USER_ID: f"user-{dice.randrange(users)}",
         semconv.CONVERSATION_ID: f"conversation-{dice.randrange(200)}",
         semconv.APPLICATION: dice.choice(("assistant", "summaries")),
     }
@@ -114,9 +115,9 @@ def make_trace(number: int, seed: int = 1) -> list[Span]:
     return [msgspec.structs.replace(span, resource=resource) for span in (root, *spans)]
 
 
-def make_traces(count: int, seed: int = 1, *, first: int = 1) -> list[Span]:
+def make_traces(count: int, seed: int = 1, *, first: int = 1, users: int = 40) -> list[Span]:
     """The spans of many traces, trace by trace."""
-    return [span for number in range(first, first + count) for span in make_trace(number, seed)]
+    return [span for number in range(first, first + count) for span in make_trace(number, seed, users)]
 
 
 def _messages(role: str, text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -22,8 +22,8 @@ SUMS: Final = tuple(column.name for column in MEASURE_VALUES if column.type != "
 HISTOGRAMS: Final = tuple(column.name for column in MEASURE_VALUES if column.type == "histogram")
 
 _TEXTS: Final = [column.name for column in MEASURE_KEYS if column.type == "string"]
-_VALUES_AT_ONCE: Final = 2_000_000
-"""Read from Parquet before they are made small: 16 MB of numbers."""
+_VALUES_AT_ONCE: Final = 250_000
+"""Read from Parquet before they are made small: 2 MB of numbers, or one column."""
 _WORD_BYTES: Final = 80
 """What a short text or number takes in Python, with its place in a tuple."""
 
@@ -86,20 +86,22 @@ def decode(path: str, names: Sequence[str]) -> dict[str, Column]:
     found: dict[str, Column] = {}
     try:
         with pq.ParquetFile(path, read_dictionary=_TEXTS, page_checksum_verification=True) as file:
-            for some in _batches(names, file.metadata.num_rows):
+            batches = _batches(names, file.metadata.num_rows)
+            for some in batches:
                 table = file.read(columns=[part for name in some for part in _parts(name)], use_threads=False)
                 found |= {name: _column(table, name) for name in some}
     except MemoryError:
         raise
     except Exception as error:  # damage has no class of its own
         raise UnreadableError(error, [path]) from error
+    if len(batches) > 1:
+        pa.default_memory_pool().release_unused()  # of this thread; it would keep some 20 MB for the next file
     return found
 
 
-def _batches(names: Sequence[str], rows: int) -> Iterator[Sequence[str]]:
+def _batches(names: Sequence[str], rows: int) -> list[Sequence[str]]:
     size = max(1, _VALUES_AT_ONCE // max(rows, 1))
-    for start in range(0, len(names), size):
-        yield names[start : start + size]
+    return [names[start : start + size] for start in range(0, len(names), size)]
 
 
 def _parts(name: str) -> list[str]:
@@ -134,7 +136,7 @@ def _keys(column: pa.Array) -> Keys:
 
 def _values(column: Numbers) -> Values:
     least, most = int(column.min(initial=0)), int(column.max(initial=0))
-    if least == most:
+    if not (least or most):
         return Values(None, None)
     if least >= -(2**31) and most < 2**31:
         return Values(column.astype(_kind(least, most)), None)

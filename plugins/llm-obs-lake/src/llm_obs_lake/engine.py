@@ -51,22 +51,29 @@ class Engine:
     """
 
     def __init__(self, segments: Path, memory_limit_bytes: int, threads: int) -> None:
+        self._segments = segments
         self._limit = memory_limit_bytes
+        self._threads = threads or os.cpu_count() or 1
         self._asking = threading.local()
         self._spill = Path(tempfile.mkdtemp(prefix="llm-obs-lake-"))
-        self._db = duckdb.connect(
+        self._renewing = threading.Lock()
+        self._db = self._open()
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        db = duckdb.connect(
             config={
-                "memory_limit": f"{memory_limit_bytes}B",
-                "threads": threads or os.cpu_count() or 1,
+                "memory_limit": f"{self._limit}B",
+                "threads": self._threads,
                 "temp_directory": str(self._spill),
                 "autoinstall_known_extensions": False,
                 "autoload_known_extensions": False,
             }
         )
-        self._db.execute("SET GLOBAL parquet_metadata_cache = true")
-        self._db.execute("SET allowed_directories = $folders", {"folders": [f"{segments.absolute()}/"]})
-        self._db.execute("SET enable_external_access = false")
-        self._db.execute("SET lock_configuration = true")
+        db.execute("SET GLOBAL parquet_metadata_cache = true")
+        db.execute("SET allowed_directories = $folders", {"folders": [f"{self._segments.absolute()}/"]})
+        db.execute("SET enable_external_access = false")
+        db.execute("SET lock_configuration = true")
+        return db
 
     def begin(self) -> None:
         """A new question of this thread."""
@@ -103,15 +110,30 @@ class Engine:
         lists = [value for value in parameters.values() if isinstance(value, list)]
         paths = [path for values in lists for path in values if isinstance(path, str)]
         self._asking.__dict__.setdefault("paths", []).extend(paths)
-        with self._db.cursor() as cursor:
-            try:
+        return self._ask(work, paths)
+
+    def _ask(self, work: Callable[[duckdb.DuckDBPyConnection], Any], paths: list[str], again: bool = True) -> Any:
+        db = self._db
+        try:
+            with db.cursor() as cursor:
                 return work(cursor)
-            except duckdb.OutOfMemoryException as error:
-                raise too_large(self._limit, str(error).partition("\n")[0]) from None
-            except (duckdb.ParserException, duckdb.CatalogException):
-                raise
-            except (duckdb.Error, pa.ArrowException, UnicodeError) as error:  # damage has no class of its own
+        except duckdb.OutOfMemoryException as error:
+            raise too_large(self._limit, str(error).partition("\n")[0]) from None
+        except (duckdb.ParserException, duckdb.CatalogException):
+            raise
+        except (duckdb.FatalException, duckdb.InternalException) as error:  # it answers nobody any more
+            self._renew(db)
+            if not again:
                 raise UnreadableError(error, paths) from error
+        except (duckdb.Error, pa.ArrowException, UnicodeError) as error:  # damage has no class of its own
+            raise UnreadableError(error, paths) from error
+        return self._ask(work, paths, again=False)  # it may have been another question's fault
+
+    def _renew(self, broken: duckdb.DuckDBPyConnection) -> None:
+        with self._renewing:
+            if self._db is broken:
+                self._db = self._open()
+                broken.close()
 
     def close(self) -> None:
         """May be called twice."""

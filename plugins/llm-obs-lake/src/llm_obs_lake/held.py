@@ -98,7 +98,7 @@ class HeldMeasures:
                 held = self._held.get((path, name))
                 if held is not None:
                     found[name] = held[0]
-                    self._held[path, name] = (held[0], held[1], question)
+                    self._held[path, name] = (held[0], held[1], max(held[2], question))
                     self._held.move_to_end((path, name))
         return found
 
@@ -116,6 +116,8 @@ class HeldMeasures:
         with self._lock:
             for name, column in made.items():
                 size = column.nbytes
+                if size > self._most_bytes:
+                    continue
                 while self._held and self._bytes + size > self._most_bytes:
                     place, (_, old, asked) = next(iter(self._held.items()))
                     if asked >= question:

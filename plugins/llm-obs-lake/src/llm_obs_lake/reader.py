@@ -104,7 +104,9 @@ class LakeReader:
         self, scope: Scope, key: str, *, prefix: str = "", start_ns: int | None = None, first: int = 100
     ) -> Sequence[ValueCount]:
         """The commonest values of a key."""
-        return await self._ask(scope, lambda opened, view: values(opened.source(view), scope, key, prefix, start_ns, first))
+        return await self._ask(
+            scope, lambda opened, view: values(opened.source(view), scope, key, prefix, start_ns, first)
+        )
 
     async def stop(self) -> None:
         """Closes the store once the questions under way are answered. May be called twice."""
