@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from llm_obs_core.errors import StoreError
 from llm_obs_core.owned import OwnedFolder
 
-from llm_obs_lake.schema import DELTAS, ROW_GROUP_ROWS, SCHEMAS, STATISTICS, Kind
+from llm_obs_lake.schema import CODECS, DELTAS, ROW_GROUP_ROWS, SCHEMAS, STATISTICS, Kind
 
 __all__ = ["Folder", "ParquetFile"]
 
@@ -114,8 +114,8 @@ class ParquetFile:
             self._writer = pq.ParquetWriter(
                 self._temporary,
                 schema,
-                compression="zstd",
-                compression_level=level,
+                compression=CODECS[kind],
+                compression_level=level if CODECS[kind] == "zstd" else None,
                 use_dictionary=[name for name in texts if name not in heavy] + lists,
                 column_encoding=dict.fromkeys(DELTAS[kind], "DELTA_BINARY_PACKED") or None,
                 write_statistics=STATISTICS[kind],

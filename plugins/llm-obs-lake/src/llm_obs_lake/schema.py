@@ -11,7 +11,7 @@ from typing import Final, Literal, get_args
 import pyarrow as pa
 from llm_obs_core.model import MEASURE_KEYS, MEASURE_VALUES, SPAN_COLUMNS, Column
 
-__all__ = ["DELTAS", "FORMAT", "KINDS", "ROW_GROUP_ROWS", "SCHEMAS", "STATISTICS", "TYPES", "Kind"]
+__all__ = ["CODECS", "DELTAS", "FORMAT", "KINDS", "ROW_GROUP_ROWS", "SCHEMAS", "STATISTICS", "TYPES", "Kind"]
 
 FORMAT: Final = 1
 """Version of files and catalog; raised when either changes."""
@@ -123,6 +123,9 @@ STATISTICS: Final[dict[Kind, list[str]]] = {
     "measures": ["minute_ns"],
 }
 """Columns whose least and greatest value of each row group is kept."""
+
+CODECS: Final[dict[Kind, str]] = {"spans": "zstd", "content": "zstd", "summaries": "zstd", "measures": "lz4"}
+"""Measures are read whole by every sum: LZ4 takes 5 % more room and a third less time to read than zstd."""
 
 DELTAS: Final[dict[Kind, list[str]]] = {
     "spans": [],
