@@ -1,8 +1,8 @@
 """List, overview and trace over a lake of a million spans: P50 and P95 of each.
 
 `python -m benchmarks.lake_read [--spans N] [--users N] [--folder F]` builds the lake through the sink from seeded
-spans, asks, merges it as the upkeep does, and asks again. Readers that have just been started are asked for the overview
-too.
+spans, asks, merges it as the upkeep does, and asks again. Readers that have just been started are asked for the
+overview too.
 """
 
 from __future__ import annotations
