@@ -1,12 +1,12 @@
 """Streamed answers: when the first token came, how many chunks, how it ended, what it used."""
 
 import asyncio
-import gc
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import openai
 import pytest
+from llm_obs_testing.contracts.garbage import collect
 from llm_obs_testing.imitation import Answer, ToolCall, Usage
 from opentelemetry.trace import StatusCode
 
@@ -139,7 +139,7 @@ def test_a_dropped_streams_response_is_closed_although_it_is_kept(recording, cli
         next(stream)
         response = stream.response
         del stream
-        gc.collect()
+        collect()
         closed = response.is_closed
         response.close()
         return closed

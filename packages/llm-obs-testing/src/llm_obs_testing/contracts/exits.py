@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import inspect
 from typing import Any, Final
+
+from llm_obs_testing.contracts.garbage import collect
 
 __all__ = ["EXITS", "leave"]
 
@@ -32,7 +33,7 @@ async def leave(exit: str, stream: Any) -> bool:
         done = exit != "cancelled" and _leave_sync(exit, stream)
     del stream
     for _ in range(3):  # the loop closes dropped asynchronous generators in tasks of its own
-        gc.collect()
+        collect()
         await asyncio.sleep(0)
         if others := asyncio.all_tasks() - {asyncio.current_task()}:
             await asyncio.wait(others, timeout=CLOSED_WITHIN_S)

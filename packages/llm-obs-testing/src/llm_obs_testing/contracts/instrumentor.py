@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import inspect
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,6 +20,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from llm_obs_testing.contracts.exits import EXITS, leave
 from llm_obs_testing.contracts.faults import FAULTS, FaultyRecorder
+from llm_obs_testing.contracts.garbage import collect
 
 __all__ = ["Case", "InstrumentorContract"]
 
@@ -193,7 +193,7 @@ class _Spans:
         self.tracer = provider.get_tracer("llm_obs")
 
     def ended(self, name: str, count: int = 1) -> tuple[ReadableSpan, ...]:
-        gc.collect()
+        collect()
         found = self.exporter.get_finished_spans()
         assert len(found) == count, (name, [span.name for span in found])
         return found
