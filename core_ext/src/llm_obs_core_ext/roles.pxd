@@ -25,7 +25,6 @@ cdef struct Call:          # a leaf
     uint32_t id_at
     uint32_t id_length     # 0: there is none
     uint64_t id_hash
-    const uint8_t* id      # written by settle_roles
 
 
 cdef struct Calls:         # zero it, free it with free_calls

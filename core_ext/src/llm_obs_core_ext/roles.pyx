@@ -166,16 +166,23 @@ cdef int settle_nested(Calls* calls, SpanBatch batch) noexcept nogil:
     return result
 
 
+cdef struct Named:         # a call that has an id
+    Call* call
+    const uint8_t* id
+
+
 cdef int in_order(const void* left, const void* right) noexcept nogil:
     # By id and kind, then as they came.
-    cdef const Call* a = (<const Call* const*> left)[0]
-    cdef const Call* b = (<const Call* const*> right)[0]
+    cdef const Named* one = <const Named*> left
+    cdef const Named* other = <const Named*> right
+    cdef const Call* a = one.call
+    cdef const Call* b = other.call
     cdef int order
     if a.id_hash != b.id_hash:
         return -1 if a.id_hash < b.id_hash else 1
     if a.id_length != b.id_length:
         return -1 if a.id_length < b.id_length else 1
-    order = memcmp(a.id, b.id, a.id_length)
+    order = memcmp(one.id, other.id, a.id_length)
     if order:
         return order
     if a.embeds != b.embeds:
@@ -183,10 +190,12 @@ cdef int in_order(const void* left, const void* right) noexcept nogil:
     return -1 if a.row < b.row else 1
 
 
-cdef bint same_answer(const Call* a, const Call* b) noexcept nogil:
+cdef bint same_answer(const Named* one, const Named* other) noexcept nogil:
+    cdef const Call* a = one.call
+    cdef const Call* b = other.call
     return (
         a.id_hash == b.id_hash and a.id_length == b.id_length and a.embeds == b.embeds
-        and memcmp(a.id, b.id, a.id_length) == 0
+        and memcmp(one.id, other.id, a.id_length) == 0
     )
 
 
@@ -204,7 +213,7 @@ cdef bint is_better(SpanBatch batch, const Call* a, const Call* b) noexcept nogi
     return a.row < b.row
 
 
-cdef void settle_group(SpanBatch batch, Call** group, size_t count) noexcept nogil:
+cdef void settle_group(SpanBatch batch, Named* group, size_t count) noexcept nogil:
     cdef bint[MAX_COPIES] done
     cdef const SpanRow* kept
     cdef const SpanRow* row
@@ -214,23 +223,23 @@ cdef void settle_group(SpanBatch batch, Call** group, size_t count) noexcept nog
     while True:
         best = count
         for i in range(count):
-            if not done[i] and (best == count or is_better(batch, group[i], group[best])):
+            if not done[i] and (best == count or is_better(batch, group[i].call, group[best].call)):
                 best = i
         if best == count:
             return
         done[best] = True
-        kept = &batch.rows[group[best].row]
+        kept = &batch.rows[group[best].call.row]
         for i in range(count):
-            row = &batch.rows[group[i].row]
+            row = &batch.rows[group[i].call.row]
             if done[i] or row.start_ns > kept.end_ns or kept.start_ns > row.end_ns:
                 continue
             done[i] = True
-            if not group[i].is_given:
-                group[i].change = ROLE_DUPLICATE
+            if not group[i].call.is_given:
+                group[i].call.change = ROLE_DUPLICATE
 
 
 cdef int settle_copies(Calls* calls, SpanBatch batch, const uint8_t* arena) noexcept nogil:
-    cdef Call** order = <Call**> malloc((calls.count + 1) * sizeof(Call*))
+    cdef Named* order = <Named*> malloc((calls.count + 1) * sizeof(Named))
     cdef size_t count = 0
     cdef size_t first = 0
     cdef size_t i
@@ -240,12 +249,12 @@ cdef int settle_copies(Calls* calls, SpanBatch batch, const uint8_t* arena) noex
     for i in range(calls.count):
         call = &calls.calls[i]
         if call.id_length and call.change == ROLE_KEPT:
-            call.id = (arena if call.id_is_set else batch.bases[batch.rows[call.row].buffer]) + call.id_at
-            order[count] = call
+            order[count].id = (arena if call.id_is_set else batch.bases[batch.rows[call.row].buffer]) + call.id_at
+            order[count].call = call
             count += 1
-    qsort(order, count, sizeof(Call*), in_order)
+    qsort(order, count, sizeof(Named), in_order)
     for i in range(1, count + 1):
-        if i == count or not same_answer(order[first], order[i]):
+        if i == count or not same_answer(&order[first], &order[i]):
             if 1 < i - first <= MAX_COPIES:
                 settle_group(batch, order + first, i - first)
             first = i

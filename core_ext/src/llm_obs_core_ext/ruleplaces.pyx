@@ -29,12 +29,36 @@ cdef extern from "exact.h" nogil:
     bint wide_count(wide_int total, int64_t* out)
 
 
+cdef bint parse_object(Parsed* found, RuleTable table, const uint8_t* p, uint32_t length) noexcept nogil:
+    # Checks a text that begins like an object, in one pass.
+    cdef uint32_t at = <uint32_t> json_space(p, found.at + 1, length)
+    cdef uint32_t name, start, stop
+    cdef bint more = at < length and p[at] != c"}"
+    while more:
+        start = <uint32_t> json_name_end(p, at, length)
+        stop = <uint32_t> json_value_end(p, start, length, 1) if start else 0
+        if stop == 0:
+            return False
+        name = table.name_number(json_hash(p, at, json_string_end(p, at, length)))
+        if name != NO_NAME:
+            found.stamps[name] = found.turn
+            found.starts[name] = start
+            found.ends[name] = stop
+        at = <uint32_t> json_space(p, stop, length)
+        more = at < length and p[at] == c","
+        if more:
+            at = <uint32_t> json_space(p, at + 1, length)
+    if at >= length or p[at] != c"}":
+        return False
+    found.end = at + 1
+    return json_space(p, at + 1, length) == length
+
+
 cdef Parsed* parse(Run* run, RuleTable table, const Item* item) noexcept nogil:
     # The text of a string attribute, looked into once a row; NULL when out of memory.
     cdef Parsed* found
     cdef const uint8_t* p = item.base + item.attr.value.text.at
     cdef uint32_t length = item.attr.value.text.length
-    cdef uint32_t at, name, start, stop
     cdef int i
     for i in range(PARSED):
         found = &run.parsed[i]
@@ -57,18 +81,11 @@ cdef Parsed* parse(Run* run, RuleTable table, const Item* item) noexcept nogil:
     found.text_at = item.attr.value.text.at
     found.text_length = length
     found.turn += 1
-    found.valid = json_text(p, length, &found.at, &found.end)
-    if found.valid and p[found.at] == c"{":
-        at = <uint32_t> json_space(p, found.at + 1, length)
-        while p[at] != c"}":
-            name = table.name_number(json_hash(p, at, json_string_end(p, at, length)))
-            start = <uint32_t> json_name_end(p, at, length)
-            stop = <uint32_t> json_value_end(p, start, length, 0)
-            if name != NO_NAME:
-                found.stamps[name] = found.turn
-                found.starts[name] = start
-                found.ends[name] = stop
-            at = after_value(p, stop, length)
+    found.at = <uint32_t> json_space(p, 0, length)
+    if found.at < length and p[found.at] == c"{":
+        found.valid = parse_object(found, table, p, length)
+    else:
+        found.valid = json_text(p, length, &found.at, &found.end)
     return found
 
 

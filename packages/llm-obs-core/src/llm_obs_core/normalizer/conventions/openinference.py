@@ -72,15 +72,15 @@ CONTENT: Final[tuple[Operation, ...]] = (
     Collect(semconv.RETRIEVAL_DOCUMENTS, "retrieval.documents.", _DOCUMENT),
     # The request and the answer say the same again, as they went over the wire.
     Drop(
-        (Place("input.value", ("messages",)), Place("input.value", ("input",)), Place("input.value", ("prompt",))),
+        (Place("input.value", ("prompt",)), Place("input.value", ("input",)), Place("input.value", ("messages",))),
         when=(_LLM, _INPUT),
     ),
     Drop((Place("input.value", ("input",)),), when=(_EMBEDDING, _INPUT)),
     Drop(
         (
-            Place("output.value", ("choices",)),
-            Place("output.value", ("output",)),
             Place("output.value", ("generations",)),
+            Place("output.value", ("output",)),
+            Place("output.value", ("choices",)),
         ),
         when=(_LLM, _OUTPUT),
     ),
