@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+import structlog
 from llm_obs_core.errors import StoreError
 from llm_obs_core.model import LogRecord
 from llm_obs_core_ext.segment import Damage, read_header, scan
@@ -105,4 +106,31 @@ async def test_corruption_after_the_start_is_passed_by_readers(tmp_path: Path) -
         file.write(b"PAYLOAD")
     assert [item.accepted for item in await read_back(log, 4)] == [1, 2, 4, 5]
     assert log.stats.corrupt_records == 1
+    await log.stop()
+
+
+@pytest.mark.parametrize("way", ["zeros", "empty", "missing", "half"])
+async def test_what_a_lost_segment_held_is_said_to_be_missing(tmp_path: Path, way: str) -> None:
+    log = open_log(tmp_path, segment_bytes=300)
+    await log.start()
+    for number in range(1, 13):
+        await log.append(record(number))
+    await log.stop()
+    path = segments(tmp_path)[2]
+    size = path.stat().st_size
+    if way == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(
+            {"zeros": bytes(size), "empty": b"", "half": path.read_bytes()[: size // 2] + bytes(size // 2)}[way]
+        )
+    with structlog.testing.capture_logs() as said:
+        log = open_log(tmp_path)
+        await log.start()
+    assert [line["event"] for line in said] == [
+        "damaged places in the log" if way in ("zeros", "half") else "records are not in the log"
+    ]
+    assert (log.stats.corrupt_records > 0) == (way in ("zeros", "half"))
+    assert len(list((tmp_path / "test/0/quarantine").glob("*"))) == log.stats.corrupt_records
+    assert log.last_sequence == 12
     await log.stop()

@@ -1,12 +1,16 @@
 """The command line: answers for people and machines, mistakes without a traceback."""
 
 import json
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
+from llm_obs_collector.sinks.letters import DeadLetters, Letter
 from llm_obs_core.config import keys
+from llm_obs_core.model import Position
 
 
 def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -134,3 +138,31 @@ def test_an_unknown_model_names_the_repair(tmp_path: Path) -> None:
     done = run("price", "openai", "gpt-99", cwd=tmp_path)
     assert done.returncode == 2
     assert "[[pricing.rules]]" in done.stderr
+
+
+def test_a_strangers_answer_is_no_traceback(tmp_path: Path) -> None:
+    def answer(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection:
+            connection.recv(1_000)
+            connection.sendall(b"220 hello\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=answer, args=(server,))
+        thread.start()
+        address = f"http://127.0.0.1:{server.getsockname()[1]}"
+        for url in (address, "junk", "http://127.0.0.1:99999"):
+            done = run("ledger", "--url", url, cwd=tmp_path)
+            assert (done.returncode, done.stdout) == (2, "")
+            assert done.stderr.startswith("error: expected a collector that answers")
+        thread.join()
+
+
+def test_a_file_that_is_no_letter_hides_none(tmp_path: Path) -> None:
+    letters = DeadLetters(tmp_path / "llm-obs-data", "lake")
+    letters.put(Letter.of("lake", Position("local", 0, 3), "default", 1, b"spans", 1, "refused", "too long"), b"spans")
+    (letters.path / "junk.letter").write_bytes(b"x")
+    done = run("dead-letters", "--json", cwd=tmp_path)
+    assert [row["id"] for row in json.loads(done.stdout)] == ["local-0-3-refused"]
+    assert "junk.letter" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 from typing import Any, Final
 
 import click
@@ -45,9 +46,9 @@ def ask(url: str, path: str, key: str | None, body: Any = None) -> Any:
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     if data is not None:
         headers["Content-Type"] = "application/json"
-    request = urllib.request.Request(url.rstrip("/") + path, data, headers)  # noqa: S310 - the user's own address
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
+        request = urllib.request.Request(url.rstrip("/") + path, data, headers)  # noqa: S310 - the user's own address
         with direct.open(request, timeout=TIMEOUT_S) as answer:
             return json.loads(answer.read())
     except urllib.error.HTTPError as error:
@@ -62,7 +63,7 @@ def ask(url: str, path: str, key: str | None, body: Any = None) -> Any:
         except (ValueError, KeyError, TypeError):
             said = f"HTTP {error.code}"
         raise LlmObsError("an answer", got=said, where=f"{url}{path}") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise LlmObsError(
             "a collector that answers", got=str(reason), where=url, fix="start one: `llm-obs up`, or correct --url"

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -102,14 +103,20 @@ def note_running(data_dir: str, addresses: dict[str, str]) -> None:
     """Writes down where this process listens, for the commands that ask it."""
     path = Path(data_dir) / NOTE
     temporary = path.with_suffix(".tmp")
-    temporary.write_bytes(msgspec.json.encode(Running(os.getpid(), addresses)))
-    temporary.rename(path)
+    try:
+        temporary.write_bytes(msgspec.json.encode(Running(os.getpid(), addresses)))
+        temporary.rename(path)
+    except OSError as error:  # the commands then need --url; nothing else does
+        import structlog
+
+        structlog.get_logger("llm_obs").warning("the address could not be noted", file=str(path), error=str(error))
 
 
 def forget_running(data_dir: str) -> None:
     """Takes the note away again, if it is this process's."""
     if (noted := read_running(data_dir)) is not None and noted.pid == os.getpid():
-        (Path(data_dir) / NOTE).unlink(missing_ok=True)
+        with suppress(OSError):
+            (Path(data_dir) / NOTE).unlink()
 
 
 def read_running(data_dir: str) -> Running | None:
@@ -117,6 +124,6 @@ def read_running(data_dir: str) -> Running | None:
     try:
         noted = msgspec.json.decode((Path(data_dir) / NOTE).read_bytes(), type=Running)
         os.kill(noted.pid, 0)
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, OverflowError, msgspec.MsgspecError):
         return None
     return noted

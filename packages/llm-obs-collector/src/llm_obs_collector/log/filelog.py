@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
+import structlog
 from llm_obs_core.config import LogSettings
 from llm_obs_core.errors import RetryableError, StoreError
 from llm_obs_core.interfaces import Appended, StoredRecord
@@ -70,6 +71,7 @@ class FileLog:
         self._refusal = ""
         self._no_room_for = 0
         self._grown: list[asyncio.Event] = []
+        self._say = structlog.get_logger("llm_obs.log")
         self._queued_bytes = 0
         self.last_sequence = 0
         self.stats = LogStats()
@@ -98,6 +100,14 @@ class FileLog:
         self._found = found.tally.total
         self.stats.corrupt_records = found.corrupt_records
         self.stats.torn_bytes = found.torn_bytes
+        if found.corrupt_records:
+            self._say.error(
+                "damaged places in the log", places=found.corrupt_records, kept=str(self._directory.quarantine)
+            )
+        for first, last in found.gaps:
+            self._say.error(
+                "records are not in the log", first=first, last=last, fix="bring back the segment that was removed"
+            )
         cursors = [self._directory.read_cursor(name) for name in self._directory.cursor_names()]
         # A reader may be ahead of a log whose files were removed: it must not take new records for old ones.
         self.last_sequence = max([found.tally.last, *cursors])

@@ -36,6 +36,7 @@ class Recovered(NamedTuple):
         recent: Requests within the window of recognition: (tenant, digest) to sequence and age in seconds.
         corrupt_records: Damaged places before the end of a segment.
         torn_bytes: Bytes cut from the end of the newest segment.
+        gaps: First and last of the sequences that are in no segment, though later ones are.
     """
 
     segments: list[Segment]
@@ -43,6 +44,7 @@ class Recovered(NamedTuple):
     recent: dict[tuple[str, bytes], tuple[int, float]]
     corrupt_records: int
     torn_bytes: int
+    gaps: list[tuple[int, int]]
 
 
 def recover(directory: LogDirectory, dedup_window_s: float) -> Recovered:
@@ -52,6 +54,7 @@ def recover(directory: LogDirectory, dedup_window_s: float) -> Recovered:
     recent: dict[tuple[str, bytes], tuple[int, float]] = {}
     tally = Tally()
     corrupt = torn = 0
+    gaps: list[tuple[int, int]] = []
     now_ns = time.time_ns()
     for seen in kept(directory):
         _remember(recent, seen, now_ns, dedup_window_s)
@@ -66,6 +69,14 @@ def recover(directory: LogDirectory, dedup_window_s: float) -> Recovered:
             else:
                 corrupt += 1
                 directory.keep_damage(path, item.start, path.read_bytes()[item.start : item.end])
+        if below is not None and not damage and below > (end := found[-1].sequence + 1 if found else first):
+            lost = path.read_bytes()[size:]  # the numbers that the next segment leaves out were here
+            if lost:
+                corrupt += 1
+                damage.append(Damage(size, size + len(lost), True))
+                directory.keep_damage(path, size, lost)
+            else:
+                gaps.append((end, below - 1))
         if not found and (newest or not damage):
             path.unlink()
             continue
@@ -76,7 +87,7 @@ def recover(directory: LogDirectory, dedup_window_s: float) -> Recovered:
         if newest:
             _make_durable(path)
     sync_directory(directory.path)
-    return Recovered(segments, tally, recent, corrupt, torn)
+    return Recovered(segments, tally, recent, corrupt, torn, gaps)
 
 
 def _remember(

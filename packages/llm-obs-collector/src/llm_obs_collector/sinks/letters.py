@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+import structlog
 from llm_obs_core.errors import StoreError
 from llm_obs_core.model import Position
 from llm_obs_core.owned import sync_directory
@@ -120,8 +121,8 @@ class DeadLetters:
         return sum(1 for _ in self.path.glob(f"*{SUFFIX}"))
 
     def __iter__(self) -> Iterator[Letter]:
-        """Every letter, by writer, partition and sequence."""
-        found = [self._head(path) for path in self.path.glob(f"*{SUFFIX}")]
+        """Every letter, by writer, partition and sequence; what is none is left where it is, and named in the log."""
+        found = [letter for path in self.path.glob(f"*{SUFFIX}") if (letter := self._head(path)) is not None]
         return iter(sorted(found, key=lambda letter: letter.position))
 
     def payload(self, letter: Letter) -> bytes:
@@ -135,7 +136,7 @@ class DeadLetters:
             data = path.read_bytes()
         except OSError as error:
             raise StoreError("a dead letter", got=error.strerror or "none", where=str(path)) from None
-        payload = data[data.index(b"\n") + 1 :]
+        payload = data.partition(b"\n")[2]
         if _digest(payload) != letter.digest:
             raise StoreError(
                 "the bytes that were written", got="others", where=str(path), fix="restore the file or remove it"
@@ -147,15 +148,15 @@ class DeadLetters:
         (self.path / f"{letter.id}{SUFFIX}").unlink(missing_ok=True)
         sync_directory(self.path)
 
-    def _head(self, path: Path) -> Letter:
-        with path.open("rb") as file:
-            line = file.readline()
+    def _head(self, path: Path) -> Letter | None:
         try:
-            return msgspec.json.decode(line, type=Letter)
-        except msgspec.MsgspecError as error:
-            raise StoreError(
-                "a dead letter", got=str(error), where=str(path), fix="move the file out of this folder"
-            ) from None
+            with path.open("rb") as file:
+                return msgspec.json.decode(file.readline(), type=Letter)
+        except (OSError, msgspec.MsgspecError) as error:
+            structlog.get_logger("llm_obs.sink").warning(
+                "a file is no dead letter", file=str(path), reason=str(error), fix="restore it, or move it away"
+            )
+            return None
 
 
 def _digest(payload: bytes) -> str:

@@ -16,6 +16,7 @@ from llm_obs.asking import ask, key_option, running_url, url_option
 from llm_obs.commands.output import show
 from llm_obs.human import moment
 from llm_obs.options import config_option, data_option, json_option, loaded
+from llm_obs.serving import configure_logs
 
 if TYPE_CHECKING:
     from llm_obs_collector.sinks.letters import DeadLetters
@@ -38,6 +39,7 @@ def dead_letters(
 
     They are kept until they are sent again, or their files removed.
     """
+    configure_logs()
     if context.invoked_subcommand is not None:
         return
     letters = [
