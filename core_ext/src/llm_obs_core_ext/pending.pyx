@@ -96,6 +96,7 @@ cdef class PendingTrace:
         """Takes over a span that has ended."""
         cdef size_t size
         cdef str rule = None
+        cdef tuple part = (scope, span)  # first: making it may collect garbage, whose spans may decide this trace
         if self.state == KEPT:
             return self.emit(scope, span)
         if self.state == SAMPLED_OUT:
@@ -111,7 +112,7 @@ cdef class PendingTrace:
         elif root and self.owner.slow_ns and end_ns - self.start_ns >= self.owner.slow_ns:
             rule = "slow"
         size = PyBytes_GET_SIZE(span) + OVERHEAD_BYTES
-        self.parts.append((scope, span))
+        self.parts.append(part)
         self.nbytes += size
         self.owner.nbytes += size
         self.owner.spans += 1
