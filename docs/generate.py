@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import click
 import msgspec
-from llm_obs.cli import COMMANDS, cli
+from llm_obs.cli import cli
 from llm_obs_core import hookspecs, metrics, model, plugins, semconv
 from llm_obs_core.config import ApiKey, ConfigKey, Reader, Sink, keys
 from llm_obs_core.pricing.config import PricingOptions, PricingRule
@@ -130,7 +130,7 @@ def hooks() -> str:
 
 
 def commands() -> str:
-    """`--help` of every command that llm-obs itself has."""
+    """`--help` of every command, those of plugins included."""
     text = "# Commands\n"
 
     def add(command: click.Command, path: str, parent: click.Context | None) -> None:
@@ -142,8 +142,7 @@ def commands() -> str:
             f"\n{'#' * min(len(path.split()) + (parent is None), 4)} `{path}`\n\n```text\n{context.get_help()}\n```\n"
         )
         if isinstance(command, click.Group):
-            names = sorted(COMMANDS) if command is cli else command.list_commands(context)
-            for name in names:
+            for name in command.list_commands(context):
                 child = command.get_command(context, name)
                 if child is not None and not child.hidden:
                     add(child, f"{path} {name}", context)

@@ -72,7 +72,7 @@ def test_the_architecture_page_names_what_there_is() -> None:
     page = (ROOT / "ARCHITECTURE.md").read_text()
     for folder in FOLDERS:
         assert f"`{folder.relative_to(ROOT)}/`" in page
-    assert set(re.findall(r"`llm-obs ([\w-]+)`", page)) == set(COMMANDS)
+    assert set(re.findall(r"`llm-obs ([\w-]+)`", page)) == {*COMMANDS, *plugins.load().names("command")}
     hooks = {name for name in vars(hookspecs) if name.startswith("register_")}
     assert set(re.findall(r"`(register_\w+)`", page)) == hooks == {f"register_{role}s" for role in plugins.ROLES}
 

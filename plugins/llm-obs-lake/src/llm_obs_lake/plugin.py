@@ -7,7 +7,7 @@ from llm_obs_core.plugins import Register
 
 from llm_obs_lake.config import LakeOptions
 
-__all__ = ["register_readers", "register_sinks"]
+__all__ = ["register_commands", "register_readers", "register_sinks"]
 
 
 @hookimpl
@@ -20,3 +20,9 @@ def register_sinks(register: Register) -> None:
 def register_readers(register: Register) -> None:
     """`lake`."""
     register("lake", "llm_obs_lake.reader:make", LakeOptions, doc="The embedded store, read with DuckDB.")
+
+
+@hookimpl
+def register_commands(register: Register) -> None:
+    """`lake`."""
+    register("lake", "llm_obs_lake.commands:make", doc="Look at the embedded store, or merge it.")
