@@ -301,7 +301,7 @@ def test_ten_thousand_spans_are_opened_by_a_slim_answer(look: Open) -> None:
     watched.settle()
     outline, outline_bytes = answers["Trace"]
     assert not set(re.findall(r"\w+", outline)) & {"attributes", "content", "events", "links", "resource"}
-    assert outline_bytes < LARGE_SPANS * 400
+    assert outline_bytes < LARGE_SPANS * 200
     assert answers["Details"][1] < 64 * 1024
 
 

@@ -203,6 +203,13 @@ class Noting(MemoryReader):
         ("spans(ids: []) { resource }", ["outline []"]),
         ("summary { name } spans(ids: $ids) { attributes }", ["outline []", "spans ['31', '32']"]),
         ("spans { name } all: spans(ids: $ids) { attributes }", ["outline ['name', 'span_id']", "spans ['31', '32']"]),
+        ("columns { name usageRole }", ["outline ['name', 'span_id', 'usage_role']"]),
+        ("columns { __typename }", ["outline ['span_id']"]),
+        (
+            "columns { id parentId status } spans { name }",
+            ["outline ['name', 'parent_span_id', 'span_id', 'status_code']"],
+        ),
+        ("columns { name } spans { attributes }", ["trace"]),
         ("... on Trace { spans { ... on Span { name attributes } } }", ["trace"]),
         ("spans(ids: null) { content { body } } a: spans(ids: $ids) { name }", ["trace"]),
         ("spans(ids: $missing) { attributes }", ["trace"]),

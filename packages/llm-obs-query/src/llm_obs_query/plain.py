@@ -130,7 +130,8 @@ class PlainExecutor(Executor[None]):
 
 def _rows(result: Any) -> int:
     """Rows of an answer: spans of a trace, groups of an aggregate."""
-    return len(getattr(result, "rows", None) or getattr(result, "whole", None) or ())
+    size: int = getattr(result, "size", 0)
+    return size or len(getattr(result, "rows", ()))
 
 
 def _as_it_is(value: Any) -> Any:

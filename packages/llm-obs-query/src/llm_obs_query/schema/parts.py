@@ -46,21 +46,23 @@ def trace_parts(selections: Iterable[Selection]) -> TraceParts:
     """
     columns: dict[str, None] = {}
     ids: dict[str, None] = {}
-    outlined = False
+    outlined = whole = False
     for field in _below(selections):
+        if field.name == "columns":
+            columns |= dict.fromkeys(_columns(field.selections) or ())
         if field.name != "spans":
-            outlined = outlined or field.name == "summary"
+            outlined = outlined or field.name in ("summary", "columns")
             continue
         wanted = _columns(field.selections)
         given = field.arguments.get("ids")
         if wanted is None and given is None:
-            return TraceParts(None, None)
-        if wanted is None:
+            whole = True
+        elif wanted is None:
             ids |= dict.fromkeys(map(str, given if isinstance(given, list) else [given]))
         else:
             outlined = True
             columns |= dict.fromkeys(wanted)
-    return TraceParts(tuple(columns) if outlined or not ids else None, tuple(ids))
+    return TraceParts(tuple(columns) if outlined or not ids else None, None if whole else tuple(ids))
 
 
 def _below(selections: Iterable[Selection]) -> Iterator[SelectedField]:

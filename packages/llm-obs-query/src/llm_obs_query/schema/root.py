@@ -18,7 +18,7 @@ from llm_obs_query.schema.common import Coverage, PageInfo, ValueCount
 from llm_obs_query.schema.inputs import MeasureFilter, MeasureKey, TraceFilter, measure_filter, trace_filter
 from llm_obs_query.schema.parts import TraceParts, trace_parts
 from llm_obs_query.schema.scalars import Int64
-from llm_obs_query.schema.spans import outline_rows, row_id, span_rows
+from llm_obs_query.schema.spans import row_id, span_rows
 from llm_obs_query.schema.traces import Trace, TraceConnection, TraceRows, TraceSummary
 from llm_obs_query.stores import Failures, Stores
 
@@ -136,18 +136,21 @@ async def _trace_rows(asking: Asking, trace_id: bytes, parts: TraceParts, failed
     stores, scope = asking.stores, asking.scope
     if parts.ids is None:
         found = await stores.trace(scope, trace_id, failed=failed)
-        return None if found is None else TraceRows(found.summary, span_rows(found.spans), found.coverage)
+        if found is None:
+            return None
+        columns = {name: [stored.columns[name] for stored in found.spans] for name in parts.columns or ()}
+        return TraceRows(found.summary, columns, found.coverage, span_rows(found.spans))
     rows: TraceRows | None = None
     if parts.columns is not None:
         outline = await stores.outline(scope, trace_id, parts.columns, failed=failed)
         if outline is None:
             return None
-        rows = TraceRows(outline.summary, outline_rows(outline.columns), outline.coverage)
+        rows = TraceRows(outline.summary, outline.columns, outline.coverage)
     if parts.ids:
         ids = [bytes.fromhex(id) for id in parts.ids if re.fullmatch("[0-9a-fA-F]{16}", id)]
         some = await stores.spans(scope, trace_id, ids, failed=failed)
         if some is not None:
-            rows = rows or TraceRows(None, [], some.coverage)
+            rows = rows or TraceRows(None, {}, some.coverage)
             rows.whole = {row_id(row): row for row in span_rows(some.spans)}
     return rows
 

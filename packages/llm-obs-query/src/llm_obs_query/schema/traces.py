@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import strawberry
 from llm_obs_core import interfaces
 
+from llm_obs_query.schema.columns import SpanColumns
 from llm_obs_query.schema.common import Coverage, PageInfo
 from llm_obs_query.schema.scalars import Int64
-from llm_obs_query.schema.spans import Span, row_id
+from llm_obs_query.schema.spans import Span, outline_rows, row_id
 
 __all__ = ["Trace", "TraceConnection", "TraceRows", "TraceSummary"]
 
@@ -58,20 +60,38 @@ class TraceRows:
 
     Args:
         summary: None when no question is about the whole trace.
-        rows: All spans, as far as they are asked about.
+        columns: Of all spans, as far as they are asked about.
         coverage: What all of it rests on.
+        rows: All spans with everything; made from the columns when not given.
 
     Attributes:
         whole: Spans by id, with everything, by start time.
     """
 
     def __init__(
-        self, summary: interfaces.TraceSummary | None, rows: list[Span], coverage: interfaces.Coverage
+        self,
+        summary: interfaces.TraceSummary | None,
+        columns: dict[str, list[Any]],
+        coverage: interfaces.Coverage,
+        rows: list[Span] | None = None,
     ) -> None:
         self.summary = summary
-        self.rows = rows
+        self.columns = columns
         self.coverage = coverage
         self.whole: dict[str, Span] = {}
+        self._rows = rows
+
+    @property
+    def size(self) -> int:
+        """How many spans the answer may hold."""
+        return max(len(next(iter(self.columns.values()), ())), len(self.whole))
+
+    @property
+    def rows(self) -> list[Span]:
+        """All spans, by start time."""
+        if self._rows is None:
+            self._rows = outline_rows(self.columns)
+        return self._rows
 
     def of(self, ids: Iterable[str]) -> list[Span]:
         """Spans of these ids, by start time."""
@@ -95,4 +115,5 @@ class Trace:
         resolver=_spans,
         description="By start time; of `ids` only those, so that a page can ask for the details of what it shows.",
     )
+    columns: SpanColumns
     coverage: Coverage

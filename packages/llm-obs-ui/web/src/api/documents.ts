@@ -1,6 +1,6 @@
 /** The queries of the page. Each asks for what its view shows and no more. */
 
-import type { Aggregate, Coverage, Info, Span, SpanDetails, TraceSummary } from "./types.ts";
+import type { Aggregate, Coverage, Info, SpanColumns, SpanDetails, TraceSummary } from "./types.ts";
 
 const COVERAGE = "coverage { sources tiers basis freshToNs }";
 const FIGURES = `
@@ -50,15 +50,15 @@ export const TRACES = `query Traces($filter: TraceFilter, $first: Int!, $after: 
 }`;
 
 export interface TraceAnswer {
-  trace: { summary: TraceSummary; spans: Span[]; coverage: Coverage } | null;
+  trace: { summary: TraceSummary; columns: SpanColumns; coverage: Coverage } | null;
 }
 
 export const TRACE = `query Trace($id: ID!) {
   trace(id: $id) {
     summary { ${SUMMARY} } ${COVERAGE}
-    spans {
+    columns {
       id parentId name startNs durationNs status errorType operation requestModel responseModel ttftNs costNanoUsd
-      usage { inputTokens outputTokens role }
+      inputTokens outputTokens usageRole
     }
   }
 }`;

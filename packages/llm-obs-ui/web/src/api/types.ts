@@ -65,6 +65,25 @@ export interface TraceSummary {
   application: string | null;
 }
 
+/** The spans of a trace as lists that are equally long. */
+export interface SpanColumns {
+  id: string[];
+  parentId: (string | null)[];
+  name: string[];
+  startNs: Int64[];
+  durationNs: Int64[];
+  status: string[];
+  errorType: (string | null)[];
+  operation: (string | null)[];
+  requestModel: (string | null)[];
+  responseModel: (string | null)[];
+  ttftNs: (Int64 | null)[];
+  costNanoUsd: (Int64 | null)[];
+  inputTokens: (Int64 | null)[];
+  outputTokens: (Int64 | null)[];
+  usageRole: (string | null)[];
+}
+
 /** A span as the waterfall needs it. */
 export interface Span {
   id: string;

@@ -7,6 +7,7 @@ import { useInfo } from "../api/info.ts";
 import { useLoad } from "../api/load.ts";
 import type { TraceSummary } from "../api/types.ts";
 import { useKeys } from "../keys.ts";
+import { spansOf } from "../logic/columns.ts";
 import { millis, num } from "../logic/int64.ts";
 import { carried, address } from "../logic/place.ts";
 import { buildTree } from "../logic/tree.ts";
@@ -33,7 +34,7 @@ export function TraceView({ id, params }: { id: string; params: URLSearchParams 
   const info = useInfo();
   const trace = data?.trace;
   useEffect(() => setGrowing(trace ? mayGrow(trace.summary) : false), [trace]);
-  const tree = useMemo(() => trace && buildTree(trace.spans), [trace]);
+  const tree = useMemo(() => trace && buildTree(spansOf(trace.columns)), [trace]);
   const fetched = useMemo(() => newFetched((tree?.nodes ?? []).map((one) => one.span.id)), [tree]);
   const talking = params.get("view") === "conversation";
   const select = useCallback((span: string) => change("span", span), []);
