@@ -80,8 +80,8 @@ class span:  # noqa: N801 - reads as a statement: `with llm_obs.span("plan"):`
 @overload
 def observe(function: F, /) -> F: ...
 @overload
-def observe(name: str | None = None, /, **attributes: Any) -> Callable[[F], F]: ...
-def observe(name: Any = None, /, **attributes: Any) -> Any:
+def observe(name: str | None = None, **attributes: Any) -> Callable[[F], F]: ...
+def observe(name: Any = None, **attributes: Any) -> Any:
     """A decorator that records each call of a function as a span.
 
     Functions, coroutines, generators and async generators. A generator's span lasts from the first step to its end,
