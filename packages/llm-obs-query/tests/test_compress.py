@@ -31,9 +31,10 @@ def request(client: str, accept: str | None) -> Request:
     ],
 )
 async def test_what_is_compressed(client: str, accept: str | None, body: bytes, compressed: bool) -> None:
-    response = await answered(request(client, accept), body, 200, "application/json")
+    response = await answered(request(client, accept), body, 200, {"Content-Type": "application/json"})
     assert (response.headers.get("content-encoding") == "gzip") == compressed
     assert response.headers["vary"] == "Accept-Encoding"
+    assert response.headers["content-type"] == "application/json"
     given = bytes(response.body)
     assert int(response.headers["content-length"]) == len(given)
     assert (gzip.decompress(given) if compressed else given) == body

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import ipaddress
+from collections.abc import Mapping
 from typing import Final
 
 from starlette.requests import Request
@@ -18,13 +19,13 @@ LEVEL: Final = 1
 """About 100 MB/s; higher levels take longer than most networks save."""
 
 
-async def answered(request: Request, body: bytes, status: int, media_type: str) -> Response:
-    """The answer, compressed when it is large, the client takes gzip, and it is not on this machine."""
-    headers = {"Vary": "Accept-Encoding"}
+async def answered(request: Request, body: bytes, status: int, given: Mapping[str, str]) -> Response:
+    """The answer with its headers, compressed when it is large, the client takes gzip, and is not on this machine."""
+    headers = {**given, "Vary": "Accept-Encoding"}
     if len(body) >= LEAST_BYTES and _takes_gzip(request) and not _is_here(request):
         body = await asyncio.to_thread(gzip.compress, body, LEVEL, mtime=0)
         headers["Content-Encoding"] = "gzip"
-    return Response(body, status, headers, media_type)
+    return Response(body, status, headers)
 
 
 def _takes_gzip(request: Request) -> bool:

@@ -91,5 +91,5 @@ class GraphQL:
         asking = Asking(self._stores, scope_of(principal), self._max_rows, self._max_groups, self._receivers)
         response = await self._operations.run(question.query, question.variables, question.operationName, asking)
         if RESPONSE_JSON in request.headers.get("accept", ""):
-            return await answered(request, response.body, 200 if response.ran else 400, RESPONSE_JSON)
-        return await answered(request, response.body, 200, "application/json")
+            return await answered(request, response.body, 200 if response.ran else 400, {"Content-Type": RESPONSE_JSON})
+        return await answered(request, response.body, 200, {"Content-Type": "application/json"})

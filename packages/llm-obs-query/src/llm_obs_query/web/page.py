@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from llm_obs_query.errors import Code
+from llm_obs_query.web.compress import answered
 from llm_obs_query.web.headers import PAGE_POLICY
 from llm_obs_query.web.refusal import Refusal
 
@@ -54,7 +55,7 @@ class Page:
             file = self._files["/index.html"]
         if file.headers["ETag"] in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=file.headers)
-        return Response(file.body, headers=file.headers)
+        return await answered(request, file.body, 200, file.headers)
 
 
 def _read(path: Path, folder: Path) -> File:
