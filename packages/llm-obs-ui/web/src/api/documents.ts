@@ -2,7 +2,7 @@
 
 import type { Aggregate, Coverage, Info, SpanColumns, SpanDetails, TraceSummary } from "./types.ts";
 
-const COVERAGE = "coverage { sources tiers basis freshToNs }";
+const COVERAGE = "coverage { sources tiers basis freshToNs damaged }";
 const FIGURES = `
   bucketNs keys requests errors errorRate inputTokens outputTokens inputUncached cacheRead cacheWrite5m cacheWrite1h
   audioIn imageIn outputText outputReasoning audioOut costNanoUsd unpriced

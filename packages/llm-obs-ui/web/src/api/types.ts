@@ -7,6 +7,7 @@ export interface Coverage {
   tiers: string[];
   basis: string;
   freshToNs: Int64 | null;
+  damaged: string[];
 }
 
 export interface Distribution {

@@ -15,6 +15,12 @@ export function CoverageLine({ coverage, exact }: { coverage: Coverage | undefin
         {coverage.sources.join(", ")}
         {coverage.tiers.length > 0 && ` (${coverage.tiers.join(", ")})`}
       </span>
+      {coverage.damaged.length > 0 && (
+        <strong title={coverage.damaged.join("\n")}>
+          {coverage.damaged.length === 1 ? "a file" : `${coverage.damaged.length} files`} cannot be read: what is in
+          there is missing
+        </strong>
+      )}
       {fresh !== null && <span title={full(fresh)}>complete up to {clock(fresh, Date.now()).slice(0, -4)}</span>}
       <span>times in {zone}</span>
     </footer>
