@@ -20,7 +20,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from llm_obs_testing.contracts.exits import EXITS, leave
 from llm_obs_testing.contracts.faults import FAULTS, FaultyRecorder
-from llm_obs_testing.contracts.garbage import collect
+from llm_obs_testing.contracts.garbage import collect, only_new
 
 __all__ = ["Case", "InstrumentorContract"]
 
@@ -89,11 +89,11 @@ class InstrumentorContract:
         async def check() -> None:
             async with self.world() as cases:
                 for case in _finite(cases):
+                    needed = {semconv.OPERATION_NAME, semconv.PROVIDER_NAME, semconv.REQUEST_MODEL}
                     with self._instrumented() as spans:
                         await _run(case)
-                    needed = {semconv.OPERATION_NAME, semconv.PROVIDER_NAME, semconv.REQUEST_MODEL}
-                    for span in spans.ended(case.name, case.spans):
-                        assert needed <= set(span.attributes or ()), case.name
+                        for span in spans.ended(case.name, case.spans):
+                            assert needed <= set(span.attributes or ()), case.name
 
         asyncio.run(check())
 
@@ -180,7 +180,8 @@ class InstrumentorContract:
         recorder = self.recorder(spans.tracer)
         instrumentor.instrument(recorder if fault is None else FaultyRecorder(recorder, fault))
         try:
-            yield spans
+            with only_new():
+                yield spans
         finally:
             instrumentor.uninstrument()
 
