@@ -26,10 +26,16 @@ ODD = {
 }
 
 
+OTHER_FORMS = {"columns"}
+"""Fields that say what others say, in another form."""
+
+
 def every_field(schema: GraphQLSchema, kind: GraphQLObjectType) -> str:
     """A selection of everything below a type."""
     found = []
     for name, field in kind.fields.items():
+        if name in OTHER_FORMS:
+            continue
         inner = get_named_type(field.type)
         found.append(f"{name} {every_field(schema, inner)}" if isinstance(inner, GraphQLObjectType) else name)
     return "{ " + " ".join(found) + " }"
