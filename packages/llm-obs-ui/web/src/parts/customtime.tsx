@@ -65,6 +65,7 @@ export function CustomTime({ choice, params }: { choice: Choice; params: URLSear
             onInput={(event) => event.currentTarget.setCustomValidity("")}
           />
         </label>
+        <p class="hint">In the zone {Intl.DateTimeFormat().resolvedOptions().timeZone}</p>
         <button type="submit" class="button primary">
           Show
         </button>
