@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 from feeding import Hands, make_worker, opened, until
 from llm_obs_collector.pipeline import Pipeline
 from llm_obs_collector.scrub import BUILTIN, Scanner
@@ -92,7 +93,10 @@ async def calls(root: Path, spans: int) -> int:
     return count
 
 
-async def test_the_way_to_the_sink_costs_as_many_calls_for_many_spans_as_for_few(tmp_path: Path) -> None:
+async def test_the_way_to_the_sink_costs_as_many_calls_for_many_spans_as_for_few(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("llm_obs_collector.log.cursors.INTERVAL_S", 3600.0)  # once a second, whatever is written
     few = await calls(tmp_path / "few", 16)
     many = await calls(tmp_path / "many", 4096)
     assert few > 50
