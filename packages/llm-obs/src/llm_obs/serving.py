@@ -51,8 +51,8 @@ def configure_logs() -> None:
 def keep_freed_memory() -> None:
     """Lets the C library keep what a request has freed for the next one.
 
-    By default it gives a request's buffers back to the system and takes them again page by page, a tenth of a
-    collector's CPU under load (`python -m benchmarks.peers`). Kept are at most `KEPT_BYTES` an arena.
+    By default it gives a request's buffers back to the system and takes them again page by page, which is kernel time
+    of every request (`python -m benchmarks.peers` prints it). Kept are at most `KEPT_BYTES` an arena.
     """
     import ctypes
 
