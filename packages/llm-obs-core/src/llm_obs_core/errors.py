@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 __all__ = [
     "ConfigError",
+    "FencedError",
     "LimitError",
     "LlmObsError",
     "PermanentError",
@@ -64,6 +65,10 @@ class PluginError(LlmObsError):
 
 class StoreError(LlmObsError):
     """A store or log directory that cannot be used: locked, read-only, full, of another format."""
+
+
+class FencedError(StoreError):
+    """Another process has appended to the log since: what is at hand was made from an older state of it."""
 
 
 class WireError(LlmObsError):

@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from llm_obs_core.model import Rejection, Span
 
-__all__ = ["Arrow", "ContentBatch", "MeasureBatch", "SpanBatch"]
+__all__ = ["Arrow", "ContentBatch", "MeasureBatch", "Rows", "SpanBatch"]
 
 
 class Arrow(Protocol):
@@ -28,6 +28,16 @@ class Arrow(Protocol):
     validity: memoryview | bytes | None
     offsets: memoryview | bytes | None
     data: memoryview | bytes
+
+
+class Rows(Protocol):
+    """Rows of any kind as columns."""
+
+    def __len__(self) -> int:
+        """How many."""
+
+    def columns(self) -> Mapping[str, Arrow]:
+        """Every column by name, one value a row."""
 
 
 @runtime_checkable
