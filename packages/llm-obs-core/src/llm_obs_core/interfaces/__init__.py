@@ -5,10 +5,10 @@ The house rules of every component: a factory makes it and does no work; `start`
 one, swaps, and stops the old one.
 """
 
-from llm_obs_core.interfaces.batch import Arrow, ContentBatch, MeasureBatch, SpanBatch
+from llm_obs_core.interfaces.batch import Arrow, ContentBatch, MeasureBatch, Rows, SpanBatch
 from llm_obs_core.interfaces.ingest import Consumer, Context, Outcome, Principal, Receiver
 from llm_obs_core.interfaces.instrument import HeadSampler, Instrumentor, SamplingDecision
-from llm_obs_core.interfaces.log import Appended, Log, StoredRecord
+from llm_obs_core.interfaces.log import Appended, Feed, Log, LogStats, LogWriter, StoredRecord
 from llm_obs_core.interfaces.operations import (
     Collect,
     Drop,
@@ -54,7 +54,7 @@ from llm_obs_core.interfaces.read import (
     TraceSummary,
     ValueCount,
 )
-from llm_obs_core.interfaces.sink import Notification, Notifier, Sink, SinkLimits, SinkPart
+from llm_obs_core.interfaces.sink import Sink, SinkLimits, SinkPart, SinkWrite
 
 __all__ = [
     "AggregateQuery",
@@ -73,15 +73,16 @@ __all__ = [
     "Elapsed",
     "EnumMap",
     "Extract",
+    "Feed",
     "HeadSampler",
     "Instrumentor",
     "Log",
+    "LogStats",
+    "LogWriter",
     "MeasureBatch",
     "Member",
     "Normalizer",
     "NormalizerRules",
-    "Notification",
-    "Notifier",
     "Operation",
     "Outcome",
     "Place",
@@ -93,6 +94,7 @@ __all__ = [
     "Reader",
     "Receiver",
     "Rename",
+    "Rows",
     "SamplingDecision",
     "Scale",
     "Scope",
@@ -101,6 +103,7 @@ __all__ = [
     "Sink",
     "SinkLimits",
     "SinkPart",
+    "SinkWrite",
     "SpanBatch",
     "StoredRecord",
     "StoredSpan",
