@@ -58,15 +58,18 @@ class Collector:
                 config.scrub.options.get(name), where=where
             )
             rules.append(scrubber.rules())
-        self.log = FileLog(Path(config.server.data_dir) / "log", config.server.writer, config.log)
+        self.log: Log = open_log(config, installed)
         budget = Budget(config.receiver.max_in_flight_bytes)
         self.telemetry = SelfMetrics(self.log, budget)
-        self.sinks = Workers(config, installed, self.log, self.telemetry.write)
-        self.telemetry.watch({worker.name: worker for worker in self.sinks.all})
+        cache = OpenedCache(OPENED_BYTES)
+        assembly = Assembly(self.log, lambda: DedupIndex(DEDUP_BYTES), cache, observe=self.telemetry.derived)
+        self.sinks = Workers(config, installed, self.log, assembly, cache, self.telemetry.write)
+        self.telemetry.watch(assembly, {worker.name: worker for worker in self.sinks.all})
+        self._assembly = assembly
         self.pages = Pages(self.log, self.sinks, self.telemetry)
         meaning = Meaning.configured(installed, config)
         observe = self.telemetry.accepted
-        self._pipeline = Pipeline(self.log, Scanner(rules), config.receiver, observe, meaning, budget)
+        self._pipeline = Pipeline(self.log.writer(Stream.ACCEPTED), Scanner(rules), config.receiver, observe, meaning, budget)
         authorizer = Authorizer(config.auth.keys)
         limit = config.receiver.max_request_bytes
         self._receivers: dict[str, HttpServer | GrpcServer] = {}
@@ -97,6 +100,7 @@ class Collector:
         """Opens the log and the sinks, then listens. When a part fails, what was opened is closed again."""
         await self.log.start()
         try:
+            await self._assembly.open()
             await self.sinks.open()
             self.sinks.start()
             for receiver in self._receivers.values():

@@ -70,10 +70,17 @@ class Position(msgspec.Struct, frozen=True, order=True, gc=False):
 
 
 class Covers(msgspec.Struct, frozen=True, gc=False):
-    """A contiguous range of accepted records of one writer and partition, both ends included."""
+    """A contiguous range of accepted records of one writer and partition.
+
+    Attributes:
+        first: The first record of the range.
+        last: The last.
+        after: The last record of the range before it, from where the range is read; None at the log's beginning.
+    """
 
     first: Position
     last: Position
+    after: Position | None = None
 
 
 class RecordKind(IntEnum):

@@ -124,14 +124,8 @@ class Auth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The durable log."""
 
-    segment_bytes: Annotated[Bytes, Meta(description="Size at which a new segment is begun, bytes.")] = 32 * 1024 * 1024
-    codec: Annotated[Literal["none", "zstd"], Meta(description="Compression of payloads.")] = "none"
-    max_bytes: Annotated[Bytes, Meta(description="Largest size of the log on disk, bytes; beyond it senders wait.")] = (
-        16 * 1024 * 1024 * 1024
-    )
-    dedup_window_s: Annotated[
-        Seconds, Meta(description="An equal request within this time is acknowledged and not stored again, seconds.")
-    ] = 600.0
+    type: Annotated[str, Meta(description="The registered name of the log.")] = "file"
+    options: Annotated[dict[str, Any], Meta(description="Options of the log: [log.options].")] = {}
 
 
 class Scrub(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

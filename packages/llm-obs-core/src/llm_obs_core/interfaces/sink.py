@@ -62,7 +62,7 @@ class SinkWrite(msgspec.Struct, frozen=True):
     """What is stored at once.
 
     Attributes:
-        parts: At most one of each kind and tenant, in no promised order; may be empty.
+        parts: Of spans at most one a tenant, of other kinds one a record; may be empty.
         first: Derived Position of the first record that the range holds.
         last: Derived Position of the last.
         final: Whether the sink then holds everything up to `last`. When not, this is a part of the range, and others of

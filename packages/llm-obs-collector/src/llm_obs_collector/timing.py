@@ -1,4 +1,4 @@
-"""Time as the workers see it, and how long they wait: tests bring their own clock."""
+"""Time as stages and workers see it, and how long they wait: tests bring their own clock."""
 
 from __future__ import annotations
 
