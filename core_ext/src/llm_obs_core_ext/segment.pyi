@@ -86,7 +86,8 @@ def headers(data: Buffer) -> list[Header] | None:
 def run(data: Buffer, after: int, last: int) -> Run:
     """The records of whole groups at the start of `data`, up to the first that is not all there.
 
-    A damaged header ends it too. `end` and `last` are those of the last group, `damaged` counts groups with a damaged body.
+    A damaged header ends it too. `end` and `last` are those of the last group; `damaged` counts groups with a damaged
+    body.
     """
 
 def scan(data: Buffer, *, after: int = 0, below: int | None = None) -> list[Header | Damage]:
