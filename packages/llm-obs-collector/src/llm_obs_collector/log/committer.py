@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from llm_obs_core.errors import FencedError, LlmObsError, RetryableError
 from llm_obs_core.model import Codec, LogRecord
-from llm_obs_core_ext.segment import Frames
+from llm_obs_core_ext.frames import Frames
 
 from llm_obs_collector.log.codec import compress
 from llm_obs_collector.log.directory import StreamDirectory
@@ -181,35 +181,33 @@ class Committer(threading.Thread):
 
     def _frame(self, group: list[Waiting], first: int) -> tuple[Frames, list[Waiting]]:
         """Those that fit the format and expect what there is; the senders of others are told, their neighbours go on."""
-        while True:
-            frames = Frames()
-            sound: list[Waiting] = []
-            sequence, last = first, self._last
-            for place, waiting in enumerate(group):
-                try:
-                    if waiting.expect is not None and waiting.expect != last:
-                        raise _fenced(waiting.expect, last)
-                    for index, record in enumerate(waiting.records):
-                        frames.add(
-                            record,
-                            sequence + index,
-                            self._codec,
-                            compress(record.payload, self._codec),
-                            extra=pack_extra(record),
-                            group_index=index,
-                            group_size=len(waiting.records),
-                        )
-                except Exception as error:
-                    self._resolve([waiting], error)
-                    if isinstance(error, FencedError):
-                        continue
-                    group = sound + group[place + 1 :]  # a part of it may be framed already
-                    break
-                sound.append(waiting)
-                sequence += len(waiting.records)
-                last = sequence - 1
-            else:
-                return frames, sound
+        frames = Frames()
+        sound: list[Waiting] = []
+        sequence, last = first, self._last
+        for waiting in group:
+            before = frames.mark()
+            try:
+                if waiting.expect is not None and waiting.expect != last:
+                    raise _fenced(waiting.expect, last)
+                for index, record in enumerate(waiting.records):
+                    payload = compress(record.payload, self._codec)
+                    frames.add(
+                        record,
+                        sequence + index,
+                        self._codec,
+                        payload,
+                        extra=pack_extra(record),
+                        group_index=index,
+                        group_size=len(waiting.records),
+                    )
+            except Exception as error:
+                frames.rollback(before)
+                self._resolve([waiting], error)
+                continue
+            sound.append(waiting)
+            sequence += len(waiting.records)
+            last = sequence - 1
+        return frames, sound
 
     def _store(self, frames: Frames, first: int) -> None:
         if self._fd < 0:
