@@ -12,7 +12,7 @@ import msgspec
 import structlog
 from llm_obs_core.config import LogSettings
 from llm_obs_core.errors import RetryableError, StoreError
-from llm_obs_core.interfaces import Appended, StoredRecord
+from llm_obs_core.interfaces import Appended, Host, StoredRecord
 from llm_obs_core.model import Codec, LogRecord, Position
 
 from llm_obs_collector.log.committer import Committer, Group, Waiting
@@ -46,6 +46,11 @@ class LogStats(msgspec.Struct):
     corrupt_records: int = 0
     torn_bytes: int = 0
     duplicates: int = 0
+
+
+def make(options: LogSettings, host: Host) -> FileLog:
+    """The factory of the log `file`."""
+    return FileLog(host.data_dir / "log", host.writer, options)
 
 
 class FileLog:

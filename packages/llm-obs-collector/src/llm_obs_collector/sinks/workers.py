@@ -6,15 +6,16 @@ import asyncio
 from pathlib import Path
 
 import structlog
-from llm_obs_core.components import configured
+from llm_obs_core.components import build
 from llm_obs_core.config import Config
-from llm_obs_core.interfaces import Log, Sink
+from llm_obs_core.host import Hosts
+from llm_obs_core.interfaces import Log
 from llm_obs_core.plugins import Plugins
+from llm_obs_core.roles import SINK
 
 from llm_obs_collector.sinks.delivery import WriteObserver
 from llm_obs_collector.sinks.letters import DeadLetters
 from llm_obs_collector.sinks.secret import TenantKeys
-from llm_obs_collector.sinks.timing import Clock
 from llm_obs_collector.sinks.worker import SinkWorker
 
 __all__ = ["Workers"]
@@ -29,8 +30,9 @@ class Workers:
         config: The whole configuration.
         installed: The plugins.
         log: The log that feeds them.
+        hosts: Make the sinks' hosts; their clock is for waits.
+        keys: The keys of tenants' digests.
         observe: Told of each write.
-        clock: For waits.
 
     Raises:
         PluginError: A sink is not installed.
@@ -42,30 +44,30 @@ class Workers:
         config: Config,
         installed: Plugins,
         log: Log,
+        hosts: Hosts,
+        keys: TenantKeys,
         observe: WriteObserver = lambda *_: None,
-        clock: Clock = Clock(),  # noqa: B008 - immutable
     ) -> None:
         data_dir = Path(config.server.data_dir)
         self._log = log
-        self._clock = clock
-        self._keys = TenantKeys(data_dir)
+        self._clock = hosts.clock
+        self._keys = keys
         self._digesting = False
         self._trimming: asyncio.Task[None] | None = None
         self._say = structlog.get_logger("llm_obs.sinks")
         self.all: list[SinkWorker] = []
-        for item in configured(installed, "sink", config.sinks, config.server):
-            sink: Sink = item.make()
+        for name, sink in build(SINK, installed, config, hosts):
             self._digesting |= sink.limits.contents
             self.all.append(
                 SinkWorker(
-                    item.name,
+                    name,
                     config.server.writer,
                     sink,
                     log,
-                    config.sinks[item.name].worker,
-                    DeadLetters(data_dir, item.name),
+                    config.sinks[name].worker,
+                    DeadLetters(data_dir, name),
                     key_of=self._keys.of,
-                    clock=clock,
+                    clock=hosts.clock,
                     observe=observe,
                 )
             )

@@ -1,13 +1,14 @@
 """What a component must be, by role. Everything here is structural: a plugin needs no base class.
 
-The house rules of every component: a factory makes it and does no work; `start` may block or fail with a clear error;
-`stop` may be called twice and after a failed start; a component is never changed while it runs, a reload makes a new
-one, swaps, and stops the old one.
+The house rules of every component: a factory makes it of its options and its `Host` and does no work; `start` may block
+or fail with a clear error; `stop` may be called twice and after a failed start; a component is never changed while it
+runs, a reload makes a new one, swaps, and stops the old one.
 """
 
 from llm_obs_core.interfaces.batch import Arrow, ContentBatch, MeasureBatch, SpanBatch
+from llm_obs_core.interfaces.host import Clock, Host, Logger, Metrics, Observe
 from llm_obs_core.interfaces.ingest import Consumer, Context, Outcome, Principal, Receiver
-from llm_obs_core.interfaces.instrument import HeadSampler, Instrumentor, SamplingDecision
+from llm_obs_core.interfaces.instrument import Instrumentor
 from llm_obs_core.interfaces.log import Appended, Log, StoredRecord
 from llm_obs_core.interfaces.operations import (
     Collect,
@@ -25,17 +26,7 @@ from llm_obs_core.interfaces.operations import (
     Sum,
     When,
 )
-from llm_obs_core.interfaces.process import (
-    Price,
-    PriceBand,
-    PriceKey,
-    Pricer,
-    Scrubber,
-    ScrubRules,
-    TailPolicy,
-    TextHit,
-    TextScrubber,
-)
+from llm_obs_core.interfaces.process import Price, PriceBand, PriceKey, Pricer, Scrubber, ScrubRules
 from llm_obs_core.interfaces.read import (
     AggregateQuery,
     AggregateResult,
@@ -54,7 +45,7 @@ from llm_obs_core.interfaces.read import (
     TraceSummary,
     ValueCount,
 )
-from llm_obs_core.interfaces.sink import Notification, Notifier, Sink, SinkLimits, SinkPart
+from llm_obs_core.interfaces.sink import Sink, SinkLimits, SinkPart
 
 __all__ = [
     "AggregateQuery",
@@ -62,6 +53,7 @@ __all__ = [
     "AggregateRow",
     "Appended",
     "Arrow",
+    "Clock",
     "Collect",
     "Consumer",
     "ContentBatch",
@@ -73,15 +65,16 @@ __all__ = [
     "Elapsed",
     "EnumMap",
     "Extract",
-    "HeadSampler",
+    "Host",
     "Instrumentor",
     "Log",
+    "Logger",
     "MeasureBatch",
     "Member",
+    "Metrics",
     "Normalizer",
     "NormalizerRules",
-    "Notification",
-    "Notifier",
+    "Observe",
     "Operation",
     "Outcome",
     "Place",
@@ -93,7 +86,6 @@ __all__ = [
     "Reader",
     "Receiver",
     "Rename",
-    "SamplingDecision",
     "Scale",
     "Scope",
     "ScrubRules",
@@ -107,9 +99,6 @@ __all__ = [
     "StoredSpans",
     "StoredTrace",
     "Sum",
-    "TailPolicy",
-    "TextHit",
-    "TextScrubber",
     "TraceFilter",
     "TraceOutline",
     "TracePage",
