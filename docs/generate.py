@@ -13,7 +13,7 @@ import msgspec
 from llm_obs.cli import cli
 from llm_obs_core import hookspecs, metrics, model, plugins, semconv
 from llm_obs_core.config import ApiKey, ConfigKey, Reader, Sink, keys
-from llm_obs_core.pricing.config import PricingOptions, PricingRule
+from llm_obs_enrich.pricing.config import PricingOptions, PricingRule
 
 DOCS: Final = Path(__file__).parent
 ROOT: Final = DOCS.parent
@@ -66,7 +66,7 @@ def configuration() -> str:
         "scrubber": "[scrub.options.{}]",
         "normalizer": "[normalize.options.{}]",
         "pricer": "[pricing.options.{}]",
-        "producer": "init(instrument_options=)",
+        "instrumentor": "init(instrument_options=)",
     }
     for item in plugins.load().registrations:
         found = list(keys(item.options, "."))

@@ -33,10 +33,11 @@ class SelfMetrics:
     Args:
         log: Read whenever the metrics are asked for.
         budget: Bytes of requests under way.
+        registry: Where components have registered metrics of their own; a new one when None.
     """
 
-    def __init__(self, log: Log, budget: Budget) -> None:
-        self.registry = CollectorRegistry()
+    def __init__(self, log: Log, budget: Budget, registry: CollectorRegistry | None = None) -> None:
+        self.registry = CollectorRegistry() if registry is None else registry
         self._log = log
         self._assembly: Assembly | None = None
         self._budget = budget

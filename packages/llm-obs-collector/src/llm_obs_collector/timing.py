@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
-import time
-from collections.abc import Awaitable, Callable
-from typing import Final, NamedTuple
+from collections.abc import Callable
+from typing import Final
 
 from llm_obs_core.config import Worker
+from llm_obs_core.interfaces import Clock
 
 __all__ = ["Clock", "backoff_s"]
 
 MAX_ASKED_S: Final = 600.0
 """No store can put a write off for longer, whatever it asks for."""
-
-
-class Clock(NamedTuple):
-    """Seconds that only go forwards, and a way to let them pass."""
-
-    now: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
 def backoff_s(

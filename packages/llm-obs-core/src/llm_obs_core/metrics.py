@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-__all__ = ["COLLECTOR", "METRICS", "QUERY", "Metric"]
+__all__ = ["COLLECTOR", "COMPONENTS", "METRICS", "PRICE_TABLE", "QUERY", "Metric"]
 
 
 class Metric(NamedTuple):
@@ -83,4 +83,11 @@ QUERY: Final[tuple[Metric, ...]] = (
     Metric("llm_obs_query_keys", "counter", ("result",), "Keys shown: accepted, unknown, without_read or put_off."),
 )
 
-METRICS: Final = COLLECTOR + QUERY
+PRICE_TABLE: Final = Metric(
+    "llm_obs_price_table_timestamp_seconds", "gauge", ("component",), "Day of a pricer's table of prices, Unix seconds."
+)
+
+COMPONENTS: Final[tuple[Metric, ...]] = (PRICE_TABLE,)
+"""What components that come with llm-obs register themselves, in the collector."""
+
+METRICS: Final = COLLECTOR + QUERY + COMPONENTS

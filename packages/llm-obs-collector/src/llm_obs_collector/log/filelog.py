@@ -8,11 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from llm_obs_core.config import LogSettings
 from llm_obs_core.errors import RetryableError
-from llm_obs_core.interfaces import LogStats
+from llm_obs_core.interfaces import Host, LogStats
 from llm_obs_core.model import Codec, LogRecord, Stream
 
-from llm_obs_collector.log.config import FileLogOptions
 from llm_obs_collector.log.directory import LogDirectory
 from llm_obs_collector.log.feed import FileFeed
 from llm_obs_collector.log.health import disk_trouble
@@ -30,6 +30,11 @@ SPARE_BYTES: Final = 16 * 1024 * 1024
 """Blocks of the disk that are kept for derived records: minutes of them, which are small."""
 
 
+def make(options: LogSettings, host: Host) -> FileLog:
+    """The factory of the log `file`."""
+    return FileLog(host.data_dir / "log", host.writer, options)
+
+
 class FileLog:
     """Append-only segments with group commit; see `llm_obs_core.interfaces.Log`.
 
@@ -38,31 +43,31 @@ class FileLog:
     Args:
         root: `<data_dir>/log`.
         writer: This collector's name, the `writer` of its Positions.
-        options: `[log.options]`.
+        settings: `[log]`.
     """
 
-    def __init__(self, root: str | Path, writer: str, options: FileLogOptions) -> None:
-        self._options = options
+    def __init__(self, root: str | Path, writer: str, settings: LogSettings) -> None:
+        self._settings = settings
         self._directory = LogDirectory(Path(root), writer)
         self._stats = LogStats()
         self._refused_bytes = 0
-        reserve = max(1, options.max_bytes // RESERVE_SHARE)
+        reserve = max(1, settings.max_bytes // RESERVE_SHARE)
         self._reserve_bytes = reserve
         make = partial(
-            FileStream, writer=writer, dedup_window_s=options.dedup_window_s, admit=self._admit, stats=self._stats
+            FileStream, writer=writer, dedup_window_s=settings.dedup_window_s, admit=self._admit, stats=self._stats
         )
         self.accepted = make(
             Stream.ACCEPTED,
             self._directory.streams[Stream.ACCEPTED],
-            codec=Codec[options.codec.upper()],
-            segment_bytes=min(options.segment_bytes, max(1, (options.max_bytes - reserve) // MIN_SEGMENTS)),
+            codec=Codec[settings.codec.upper()],
+            segment_bytes=min(settings.segment_bytes, max(1, (settings.max_bytes - reserve) // MIN_SEGMENTS)),
             free=lambda: False,
         )
         self.derived = make(
             Stream.DERIVED,
             self._directory.streams[Stream.DERIVED],
             codec=Codec.ZSTD,
-            segment_bytes=min(options.segment_bytes, max(1, reserve // MIN_SEGMENTS)),
+            segment_bytes=min(settings.segment_bytes, max(1, reserve // MIN_SEGMENTS)),
             free=self._directory.use_spare,
         )
         self._streams = {Stream.ACCEPTED: self.accepted, Stream.DERIVED: self.derived}
@@ -108,7 +113,7 @@ class FileLog:
         if not self.accepted.is_open:
             return "the log is not open"
         if self._full(self._refused_bytes):
-            return f"the log holds log.options.max_bytes, {self._options.max_bytes}: see which sink is behind"
+            return f"the log holds log.max_bytes, {self._settings.max_bytes}: see which sink is behind"
         refusal = self.accepted.refusal
         self._refused_bytes = 0
         found = await asyncio.to_thread(disk_trouble, self._directory.path, probe=refusal is not None)
@@ -129,16 +134,16 @@ class FileLog:
         if not reserved:
             self._refused_bytes = nbytes
         raise RetryableError(
-            f"a log of at most {self._options.max_bytes} bytes",
+            f"a log of at most {self._settings.max_bytes} bytes",
             got="a full one",
-            where="log.options.max_bytes",
+            where="log.max_bytes",
             fix="see which sink is behind, or raise the limit",
             retry_after_s=5.0,
         )
 
     def _full(self, nbytes: int, *, reserved: bool = False) -> bool:
         taken = sum(stream.size_bytes + stream.queued_bytes for stream in self._streams.values())
-        return taken + nbytes > self._options.max_bytes - (0 if reserved else self._reserve_bytes)
+        return taken + nbytes > self._settings.max_bytes - (0 if reserved else self._reserve_bytes)
 
     async def _keep_spare(self) -> None:
         if self.accepted.is_open:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from llm_obs_core import normalizer, pricing
+from llm_obs_core.components import build
 from llm_obs_core.config import Config
+from llm_obs_core.host import HostOf, Hosts
 from llm_obs_core.interfaces import NormalizerRules, Pricer
 from llm_obs_core.plugins import Plugins
+from llm_obs_core.roles import NORMALIZER, PRICER
 from llm_obs_core_ext.batch import KeyTable, SpanBatch
 from llm_obs_core_ext.emit import Edits
 from llm_obs_core_ext.normalise import CompiledRules
@@ -33,14 +35,16 @@ class Meaning:
         self._prices.version  # noqa: B018  # reads the price table now, not in the first request
 
     @classmethod
-    def configured(cls, installed: Plugins, config: Config) -> Meaning:
+    def configured(cls, installed: Plugins, config: Config, host_of: HostOf = Hosts()) -> Meaning:  # noqa: B008
         """What `[normalize]` and `[pricing]` say.
 
         Raises:
             PluginError: A component is not installed.
             ConfigError: An option or a rule does not fit.
         """
-        return cls(normalizer.configured(installed, config.normalize), pricing.configured(installed, config.pricing))
+        normalizers = build(NORMALIZER, installed, config, host_of)
+        pricers = build(PRICER, installed, config, host_of)
+        return cls([item.rules() for _, item in normalizers], [item for _, item in pricers])
 
     @property
     def keys(self) -> KeyTable:

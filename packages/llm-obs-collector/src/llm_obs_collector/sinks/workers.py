@@ -6,11 +6,13 @@ import asyncio
 from pathlib import Path
 
 import structlog
-from llm_obs_core.components import configured
+from llm_obs_core.components import build
 from llm_obs_core.config import Config
-from llm_obs_core.interfaces import Log, Sink
+from llm_obs_core.host import Hosts
+from llm_obs_core.interfaces import Log
 from llm_obs_core.model import PayloadKind
 from llm_obs_core.plugins import Plugins
+from llm_obs_core.roles import SINK
 
 from llm_obs_collector.assembly import Assembly
 from llm_obs_collector.assembly.opened import OpenedCache
@@ -34,8 +36,9 @@ class Workers:
         log: The log that feeds them.
         assembly: What derives from it.
         cache: What assembly has scanned.
+        hosts: Make the sinks' hosts; their clock is for waits.
+        keys: The keys of tenants' digests.
         observe: Told of each write.
-        clock: For waits.
 
     Raises:
         PluginError: A sink is not installed.
@@ -49,34 +52,34 @@ class Workers:
         log: Log,
         assembly: Assembly,
         cache: OpenedCache,
+        hosts: Hosts,
+        keys: TenantKeys,
         observe: WriteObserver = lambda *_: None,
-        clock: Clock = Clock(),  # noqa: B008 - immutable
     ) -> None:
         data_dir = Path(config.server.data_dir)
         self._log = log
         self._assembly = assembly
         self._cache = cache
-        self._clock = clock
-        self._keys = TenantKeys(data_dir)
+        self._clock = hosts.clock
+        self._keys = keys
         self._digesting = False
         self._beginning: asyncio.Task[None] | None = None
         self._trimming: asyncio.Task[None] | None = None
         self._say = structlog.get_logger("llm_obs.sinks")
         self.all: list[SinkWorker] = []
-        for item in configured(installed, "sink", config.sinks, config.server):
-            sink: Sink = item.make()
+        for name, sink in build(SINK, installed, config, hosts):
             self._digesting |= PayloadKind.CONTENTS in sink.limits.kinds
             self.all.append(
                 SinkWorker(
-                    item.name,
+                    name,
                     config.server.writer,
                     sink,
                     log,
-                    config.sinks[item.name].worker,
-                    DeadLetters(data_dir, item.name),
+                    config.sinks[name].worker,
+                    DeadLetters(data_dir, name),
                     key_of=self._keys.of,
                     cache=cache,
-                    clock=clock,
+                    clock=hosts.clock,
                     observe=observe,
                 )
             )

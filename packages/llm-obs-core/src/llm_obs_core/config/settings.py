@@ -19,6 +19,7 @@ __all__ = [
     "Query",
     "Reader",
     "Receiver",
+    "ReceiverSettings",
     "Scrub",
     "Server",
     "Sink",
@@ -95,6 +96,14 @@ class Receiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = 256 * 1024 * 1024
 
 
+class ReceiverSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A receiver of a plugin: [receivers.<name>]."""
+
+    type: Annotated[str, Meta(description="The registered receiver; the section's own name when empty.")] = ""
+    enabled: Annotated[bool, Meta(description="Whether to listen.")] = True
+    options: Annotated[dict[str, Any], Meta(description="The receiver's own options.")] = {}
+
+
 class ApiKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One key."""
 
@@ -124,8 +133,18 @@ class Auth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The durable log."""
 
-    type: Annotated[str, Meta(description="The registered name of the log.")] = "file"
-    options: Annotated[dict[str, Any], Meta(description="Options of the log: [log.options].")] = {}
+    type: Annotated[str, Meta(description="The registered log.")] = "file"
+    segment_bytes: Annotated[Bytes, Meta(description="Size at which a new segment is begun, bytes.")] = 32 * 1024 * 1024
+    codec: Annotated[Literal["none", "zstd"], Meta(description="Compression of payloads.")] = "none"
+    max_bytes: Annotated[Bytes, Meta(description="Largest size of the log on disk, bytes; beyond it senders wait.")] = (
+        16 * 1024 * 1024 * 1024
+    )
+    dedup_window_s: Annotated[
+        Seconds, Meta(description="An equal request within this time is acknowledged and not stored again, seconds.")
+    ] = 600.0
+    options: Annotated[
+        dict[str, Any], Meta(description="Options of another log than `file`, whose keys are those of this section.")
+    ] = {}
 
 
 class Scrub(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -220,6 +239,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     server: Server = Server()
     receiver: Receiver = Receiver()
+    receivers: Annotated[
+        dict[str, ReceiverSettings], Meta(description="Receivers of plugins, beside the built-in ones, by name.")
+    ] = {}
     auth: Auth = Auth()
     log: LogSettings = LogSettings()
     normalize: Normalize = Normalize()
