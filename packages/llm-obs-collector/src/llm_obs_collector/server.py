@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import structlog
 from llm_obs_core import plugins
@@ -71,9 +71,7 @@ class Collector:
         self._assembly = Assembly(
             self.log, lambda: DedupIndex(DEDUP_BYTES), cache, observe=self.telemetry.derived, clock=hosts.clock
         )
-        self.sinks = Workers(
-            config, installed, self.log, self._assembly, cache, hosts, keys, self.telemetry.write
-        )
+        self.sinks = Workers(config, installed, self.log, self._assembly, cache, hosts, keys, self.telemetry.write)
         self.telemetry.watch(self._assembly, {worker.name: worker for worker in self.sinks.all})
         self.pages = Pages(self.log, self.sinks, self.telemetry)
         meaning = Meaning.configured(installed, config, hosts)

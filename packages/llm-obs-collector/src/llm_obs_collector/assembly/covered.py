@@ -16,8 +16,8 @@ UNKNOWN_DIGEST = bytes(16)
 class Mask(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Which rows of one covered record count: a byte a row.
 
-    0: a duplicate of a span that was seen before. 1: first seen. 2: seen before with other facts, so it is stored in the
-    earlier one's place, and measured once all the same.
+    0: a duplicate of a span that was seen before. 1: first seen. 2: seen before with other facts, so it is stored in
+    place of the earlier one, and measured once all the same.
     """
 
     sequence: int

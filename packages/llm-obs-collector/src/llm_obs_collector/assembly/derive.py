@@ -86,7 +86,5 @@ def _measures(tenant: str, rows: list[SpanBatch], covers: Covers, received_ns: i
         return []
     payload = pack(ColumnBatch(len(measures), measures.columns()))
     return [
-        LogRecord(
-            RecordKind.MEASURES, tenant, received_ns, UNKNOWN_DIGEST, len(measures), 0, payload, covers=covers
-        )
+        LogRecord(RecordKind.MEASURES, tenant, received_ns, UNKNOWN_DIGEST, len(measures), 0, payload, covers=covers)
     ]

@@ -254,7 +254,6 @@ class Assembly:
         self._trouble = trouble
 
 
-
 async def _range(feed: Feed, after: Position | None, last: Position) -> list[StoredRecord]:
     reader = RangeReader(feed)
     try:

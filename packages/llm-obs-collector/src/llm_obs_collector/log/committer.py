@@ -180,7 +180,7 @@ class Committer(threading.Thread):
         self._resolve(group, None, first, done)
 
     def _frame(self, group: list[Waiting], first: int) -> tuple[Frames, list[Waiting]]:
-        """Those that fit the format and expect what there is; the senders of others are told, their neighbours go on."""
+        """Those that fit the format and expect what there is; senders of others are told, their neighbours go on."""
         frames = Frames()
         sound: list[Waiting] = []
         sequence, last = first, self._last

@@ -1,4 +1,4 @@
-"""What a record's header says beyond its fixed fields: slice, target, origin, range covered. MessagePack, often empty."""
+"""What a header says beyond its fixed fields: slice, target, origin, range covered. MessagePack, often empty."""
 
 from __future__ import annotations
 

@@ -82,8 +82,8 @@ def recover(directory: StreamDirectory, dedup_window_s: float) -> Recovered:
             continue
         for header in found:
             tally.add(header.sequence, header.accepted)
-            if (seen := seen_of(header)) is not None:
-                _remember(recent, seen, now_ns, dedup_window_s)
+            if (known := seen_of(header)) is not None:
+                _remember(recent, known, now_ns, dedup_window_s)
         segments.append(Segment(path, first, tally.last, size))
         if newest:
             _make_durable(path)

@@ -146,7 +146,7 @@ class FileStream:
 
     # --- LogWriter ---------------------------------------------------------------------------------------------------
     async def append(
-        self, records: Sequence[LogRecord], *, expect: Position | None | UnsetType = UNSET
+        self, records: Sequence[LogRecord], *, expect: Position | UnsetType | None = UNSET
     ) -> Sequence[Appended]:
         """Returns when the records are on disk; see `LogWriter.append`."""
         if self._committer is None:
@@ -162,7 +162,7 @@ class FileStream:
                     sequence += 1
         return [item for item in found if item is not None]
 
-    async def _append(self, records: Sequence[LogRecord], expect: Position | None | UnsetType) -> int:
+    async def _append(self, records: Sequence[LogRecord], expect: Position | UnsetType | None) -> int:
         if self._committer is None:
             raise StoreError("a log that is open", got="one that is not started or stopped", where="log")
         nbytes = sum(len(record.payload) + len(record.index) + HEADER_BYTES for record in records)

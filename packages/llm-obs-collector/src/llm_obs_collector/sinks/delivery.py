@@ -210,6 +210,5 @@ class Delivery:
         self.trouble = trouble
 
 
-
 def _items(pieces: Sequence[Piece]) -> int:
     return sum(piece.items for piece in pieces)

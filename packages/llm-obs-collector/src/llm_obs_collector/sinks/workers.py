@@ -20,7 +20,6 @@ from llm_obs_collector.sinks.delivery import WriteObserver
 from llm_obs_collector.sinks.letters import DeadLetters
 from llm_obs_collector.sinks.secret import TenantKeys
 from llm_obs_collector.sinks.worker import SinkWorker
-from llm_obs_collector.timing import Clock
 
 __all__ = ["Workers"]
 
