@@ -405,9 +405,13 @@ MEASURE_VALUES: Final[tuple[Column, ...]] = (
 
 ANNOTATION_COLUMNS: Final[tuple[Column, ...]] = (
     Column("trace_id", "fixed16", False, "target.trace_id", "The trace that it is about, 16 bytes."),
-    Column("span_id", "fixed8", True, "target.span_id", "The span that it is about, 8 bytes; null for the whole trace."),
+    Column(
+        "span_id", "fixed8", True, "target.span_id", "The span that it is about, 8 bytes; null for the whole trace."
+    ),
     Column("key", "string", False, "key", "What is said, such as `score.helpfulness`."),
-    Column("value", "string", False, "value", "JSON text: a string, a number, a boolean or null (which takes it back)."),
+    Column(
+        "value", "string", False, "value", "JSON text: a string, a number, a boolean or null (which takes it back)."
+    ),
     Column("revision", "int64", False, "revision", "Of two with one target and key the greater one counts."),
     Column("received_ns", "int64", False, "received", "When it arrived, Unix nanoseconds."),
 )
