@@ -84,7 +84,7 @@ class Pipeline:
         try:
             duplicate = False
             if prepared.record.accepted:
-                duplicate = (await self._log.append(prepared.record)).duplicate
+                duplicate = (await self._log.append([prepared.record]))[0].duplicate
         finally:
             self._budget.give(held)
         outcome = Outcome(prepared.record.accepted, tuple(prepared.batch.rejected), duplicate)
