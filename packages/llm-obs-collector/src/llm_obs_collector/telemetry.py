@@ -92,7 +92,7 @@ class SelfMetrics:
         sinks = {}
         assembly = await self._assembly.status()
         for name, worker in self._workers.items():
-            counts = await worker.counts(self._assembly.covered)
+            counts = await worker.counts()
             sinks[name] = SinkAccount(counts, counts.exact, worker.letters.count(), await worker.status())
         exact = self._received.exact and all(item.exact for item in sinks.values())
         received = msgspec.structs.replace(self._received, rejected=dict(self._received.rejected))

@@ -64,6 +64,7 @@ class SinkWorker:
         letters: What the sink refuses is kept here.
         key_of: A tenant's key for the digests of contents.
         cache: What assembly has scanned.
+        derived_to: The last accepted record that is derived from.
         clock: For waits.
         observe: Told of each write.
     """
@@ -79,6 +80,7 @@ class SinkWorker:
         *,
         key_of: Callable[[str], bytes],
         cache: OpenedCache,
+        derived_to: Callable[[], Position | None],
         clock: Clock = Clock(),  # noqa: B008 - immutable
         observe: WriteObserver = lambda *_: None,
     ) -> None:
@@ -90,6 +92,7 @@ class SinkWorker:
         self._log = log
         self._settings = settings
         self._cache = cache
+        self._derived_to = derived_to
         self._clock = clock
         self._ledger = SinkLedger()
         self._delivery = Delivery(sink, settings, letters, self._ledger, key_of, clock, observe)
@@ -173,16 +176,12 @@ class SinkWorker:
             await asyncio.wait([self._task])
         await self._close_sink()
 
-    async def counts(self, derived_to: Position | None) -> SinkCounts:
-        """The ledger now.
-
-        Args:
-            derived_to: The last accepted record that is derived from.
-        """
+    async def counts(self) -> SinkCounts:
+        """The ledger now."""
         if self._accepted is None:
             return self._ledger.counts(0, 0, 0)
         lag = await self._accepted.lag(self._covered)
-        undecided = min(lag, await self._accepted.lag(derived_to))
+        undecided = min(lag, await self._accepted.lag(self._derived_to()))
         return self._ledger.counts(self._log.stats.appended_items, lag, undecided)
 
     async def status(self) -> SinkStatus:

@@ -78,6 +78,7 @@ class Workers:
                     DeadLetters(data_dir, name),
                     key_of=self._keys.of,
                     cache=cache,
+                    derived_to=lambda: assembly.covered,
                     clock=hosts.clock,
                     observe=observe,
                 )
