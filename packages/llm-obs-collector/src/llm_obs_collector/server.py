@@ -11,6 +11,7 @@ from llm_obs_core.components import check_options
 from llm_obs_core.config import Config
 from llm_obs_core.errors import ConfigError
 from llm_obs_core.listen import must_be_loopback
+from llm_obs_core.model import Stream
 
 from llm_obs_collector.budget import Budget
 from llm_obs_collector.log import FileLog
@@ -19,6 +20,7 @@ from llm_obs_collector.pipeline import Meaning, Pipeline
 from llm_obs_collector.receivers.grpc import GrpcServer
 from llm_obs_collector.receivers.http import HttpServer
 from llm_obs_collector.scrub import Scanner
+from llm_obs_collector.signals import builtin
 from llm_obs_collector.sinks import Workers
 from llm_obs_collector.telemetry import SelfMetrics
 
@@ -64,9 +66,8 @@ class Collector:
         self.sinks = Workers(config, installed, self.log, self.telemetry.write)
         self.telemetry.watch({worker.name: worker for worker in self.sinks.all})
         self.pages = Pages(self.log, self.sinks, self.telemetry)
-        meaning = Meaning.configured(installed, config)
-        observe = self.telemetry.accepted
-        self._pipeline = Pipeline(self.log, Scanner(rules), config.receiver, observe, meaning, budget)
+        signals = builtin(Scanner(rules), config.receiver, Meaning.configured(installed, config))
+        self._pipeline = Pipeline(self.log.writer(Stream.ACCEPTED), signals, budget, self.telemetry.accepted)
         authorizer = Authorizer(config.auth.keys)
         limit = config.receiver.max_request_bytes
         self._receivers: dict[str, HttpServer | GrpcServer] = {}
@@ -78,6 +79,7 @@ class Collector:
                 budget=budget,
                 pages=self.pages.routes(),
                 observe=self.telemetry.request,
+                signals=signals,
             )
         if config.receiver.grpc.enabled:
             self._receivers["grpc"] = GrpcServer(
@@ -86,6 +88,7 @@ class Collector:
                 authorizer=authorizer,
                 budget=budget,
                 observe=self.telemetry.request,
+                signals=signals,
             )
 
     @property

@@ -16,7 +16,7 @@ from llm_obs_collector.accounting import Ledger, Received, SinkAccount
 if TYPE_CHECKING:
     from llm_obs_collector.budget import Budget
     from llm_obs_collector.log import FileLog
-    from llm_obs_collector.pipeline.pipeline import Prepared
+    from llm_obs_collector.signals import Prepared
     from llm_obs_collector.sinks import SinkWorker
 
 __all__ = ["SelfMetrics"]
@@ -64,17 +64,15 @@ class SelfMetrics:
         """Counts the spans of one accepted request: received = logged + duplicate + rejected."""
         mine = self._received
         mine.received += outcome.accepted + sum(item.count for item in outcome.rejected)
-        if outcome.duplicate:
-            mine.duplicate += outcome.accepted
-        else:
-            mine.logged += outcome.accepted
+        mine.duplicate += outcome.repeated
+        mine.logged += outcome.accepted - outcome.repeated
         for item in outcome.rejected:
             mine.rejected[item.reason] = mine.rejected.get(item.reason, 0) + item.count
-        for name, count in prepared.scrubbed.counts.items():
+        for name, count in prepared.scrubbed.items():
             self._metrics["llm_obs_scrubbed_values"].labels(name).inc(count)
-        for provider, count in prepared.priced.priced.items():
+        for provider, count in prepared.priced.items():
             self._metrics["llm_obs_priced_calls"].labels(provider).inc(count)
-        for provider, count in prepared.priced.unpriced.items():
+        for provider, count in prepared.unpriced.items():
             self._metrics["llm_obs_unpriced_calls"].labels(provider).inc(count)
 
     def ledger(self) -> Ledger:

@@ -6,7 +6,7 @@ one, swaps, and stops the old one.
 """
 
 from llm_obs_core.interfaces.batch import Arrow, ContentBatch, MeasureBatch, Rows, SpanBatch
-from llm_obs_core.interfaces.ingest import Consumer, Context, Outcome, Principal, Receiver
+from llm_obs_core.interfaces.ingest import Consumer, Context, Outcome, Principal, Receiver, Reservation
 from llm_obs_core.interfaces.instrument import HeadSampler, Instrumentor, SamplingDecision
 from llm_obs_core.interfaces.log import Appended, Feed, Log, LogStats, LogWriter, StoredRecord
 from llm_obs_core.interfaces.operations import (
@@ -94,6 +94,7 @@ __all__ = [
     "Reader",
     "Receiver",
     "Rename",
+    "Reservation",
     "Rows",
     "SamplingDecision",
     "Scale",
