@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 from feeding import Hands, make_worker, opened, until
+from llm_obs_collector.budget import Budget
 from llm_obs_collector.pipeline import Pipeline
 from llm_obs_collector.scrub import BUILTIN, Scanner
-from llm_obs_core.config import Receiver
+from llm_obs_collector.signals import builtin
 from llm_obs_core.interfaces import Context, ScrubRules, SinkLimits, SinkPart
-from llm_obs_core.model import Position, RecordKind
+from llm_obs_core.model import Position, RecordKind, Stream
 from llm_obs_testing.otlp import request
 from llm_obs_testing.spans import make_span
 
@@ -84,7 +85,7 @@ async def calls(root: Path, spans: int) -> int:
     asyncio.get_running_loop().set_default_executor(pool)
     try:
         async with opened(root) as log:
-            pipeline = Pipeline(log, SCANNER, Receiver())
+            pipeline = Pipeline(log.writer(Stream.ACCEPTED), builtin(SCANNER), Budget(1 << 30))
             worker = make_worker(root, log, sink, Hands())
             await worker.open()
             worker.start()

@@ -63,7 +63,7 @@ async def test_records_become_parts_by_tenant_and_the_cursor_follows(tmp_path: P
             await log.append(spans_record(3, tenant="acme"))
             await log.append(spans_record(4))
             await until(settled(worker))
-            counts = (await worker.counts())
+            counts = await worker.counts()
             assert (counts.logged, counts.recovered, counts.stored, counts.exact) == (4, 0, 4, True)
             assert sorted(box.spans) == [("acme", 3), ("default", 1), ("default", 2), ("default", 4)]
             assert box.position is not None
@@ -216,7 +216,7 @@ async def test_rows_that_are_refused_become_dead_letters_and_the_rest_is_stored(
         await log.append(spans_record(25))
         async with feeding(tmp_path, log, box) as worker:
             await until(settled(worker))
-            counts = (await worker.counts())
+            counts = await worker.counts()
         assert sorted(box.numbers) == [1, 6, 11, 21]
         assert (counts.stored, counts.dead_letter, counts.exact) == (4, {"refused": 5}, True)
         assert letters(tmp_path) == {1: [5], 2: [10, 15, 20], 3: [25]}
@@ -233,7 +233,7 @@ async def test_a_poisoned_write_is_halved_when_the_store_cannot_say_which_row(tm
             await log.append(spans_record(*range(start, start + 8)))
         async with feeding(tmp_path, log, box) as worker:
             await until(settled(worker))
-            counts = (await worker.counts())
+            counts = await worker.counts()
     assert letters(tmp_path) == {2: [42]}
     everything = {number for start in (10, 40, 70, 100) for number in range(start, start + 8)}
     assert sorted(box.numbers) == sorted(everything - {42})
@@ -263,7 +263,7 @@ async def test_a_write_is_given_up_only_when_the_settings_say_so(tmp_path: Path)
         await log.append(spans_record(1, 2))
         async with feeding(tmp_path, log, box, retry_attempts=3) as worker:
             await until(settled(worker))
-            counts = (await worker.counts())
+            counts = await worker.counts()
     assert (counts.dead_letter, counts.exact, box.tries) == ({"gave_up": 2}, True, 3)
     (letter,) = DeadLetters(tmp_path, "box")
     assert (letter.cause, letter.spans) == ("gave_up", 2)
@@ -293,7 +293,7 @@ async def test_kinds_that_the_sink_does_not_take_are_counted_and_passed(tmp_path
         await log.append(spans_record(3))
         async with feeding(tmp_path, log, box) as worker:
             await until(settled(worker))
-            counts = (await worker.counts())
+            counts = await worker.counts()
     assert (box.numbers, counts.not_routed, counts.exact) == ([3], {"logs": 2}, True)
 
 
@@ -305,7 +305,7 @@ async def test_a_record_that_is_not_what_its_header_says_is_kept(tmp_path: Path)
         await log.append(good)
         async with feeding(tmp_path, log, box) as worker:
             await until(settled(worker))
-            counts = (await worker.counts())
+            counts = await worker.counts()
     assert (box.numbers, counts.dead_letter, counts.exact) == ([1], {"unreadable": 3}, True)
     kept = DeadLetters(tmp_path, "box")
     (letter,) = kept
@@ -324,7 +324,7 @@ async def test_a_record_that_cannot_be_read_back_is_counted_as_lost(tmp_path: Pa
         log.assembly.start()
         async with feeding(tmp_path, log, box) as worker:
             await until(settled(worker))
-            counts = (await worker.counts())
+            counts = await worker.counts()
     assert (sorted(box.numbers), counts.lost, counts.exact) == ([1, 3, 101, 103], 2, True)
 
 
@@ -454,6 +454,6 @@ async def test_dead_letters_on_a_full_disk_hold_the_cursor(tmp_path: Path, monke
         await log.append(spans_record(1, 2, 3))
         async with feeding(tmp_path, log, box) as worker:
             await until(settled(worker))
-            counts = (await worker.counts())
+            counts = await worker.counts()
     assert (box.numbers, letters(tmp_path)) == ([1, 3], {1: [2]})
     assert (counts.stored, counts.dead_letter, counts.exact) == (2, {"refused": 1}, True)

@@ -26,6 +26,7 @@ from llm_obs_collector.pages import Pages
 from llm_obs_collector.pipeline import Meaning, Pipeline
 from llm_obs_collector.receivers.host import ReceiverHost
 from llm_obs_collector.scrub import Scanner
+from llm_obs_collector.signals import RecordReader, builtin
 from llm_obs_collector.sinks import Workers
 from llm_obs_collector.sinks.secret import TenantKeys
 from llm_obs_collector.telemetry import SelfMetrics
@@ -67,21 +68,24 @@ class Collector:
         ((_, self.log),) = build(LOG, installed, config, hosts)
         budget = Budget(config.receiver.max_in_flight_bytes)
         self.telemetry = SelfMetrics(self.log, budget, registry)
+        scanner = Scanner([scrubber.rules() for _, scrubber in scrubbers])
+        signals = builtin(scanner, config.receiver, Meaning.configured(installed, config, hosts))
+        records = RecordReader(signals)
         cache = OpenedCache(OPENED_BYTES)
         self._assembly = Assembly(
-            self.log, lambda: DedupIndex(DEDUP_BYTES), cache, observe=self.telemetry.derived, clock=hosts.clock
+            self.log, records, lambda: DedupIndex(DEDUP_BYTES), cache, observe=self.telemetry.derived, clock=hosts.clock
         )
-        self.sinks = Workers(config, installed, self.log, self._assembly, cache, hosts, keys, self.telemetry.write)
+        self.sinks = Workers(
+            config, installed, self.log, records, self._assembly, cache, hosts, keys, self.telemetry.write
+        )
         self.telemetry.watch(self._assembly, {worker.name: worker for worker in self.sinks.all})
         self.pages = Pages(self.log, self.sinks, self.telemetry)
-        meaning = Meaning.configured(installed, config, hosts)
-        scanner = Scanner([scrubber.rules() for _, scrubber in scrubbers])
         writer = self.log.writer(Stream.ACCEPTED)
-        self._pipeline = Pipeline(writer, scanner, config.receiver, self.telemetry.accepted, meaning, budget)
+        self._pipeline = Pipeline(writer, signals, budget, self.telemetry.accepted)
         authorizer, limit, pages = Authorizer(config.auth.keys), config.receiver.max_request_bytes, self.pages.routes()
 
         def receiver_host(role: str, name: str) -> ReceiverHost:
-            return ReceiverHost(hosts(role, name), authorizer, budget, limit, pages, self.telemetry.request)
+            return ReceiverHost(hosts(role, name), authorizer, budget, limit, pages, self.telemetry.request, signals)
 
         self._receivers = dict(build(RECEIVER, installed, config, receiver_host))
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from llm_obs_collector.assembly import Assembly
     from llm_obs_collector.budget import Budget
-    from llm_obs_collector.pipeline.pipeline import Prepared
+    from llm_obs_collector.signals import Prepared
     from llm_obs_collector.sinks import SinkWorker
 
 __all__ = ["SelfMetrics"]
@@ -73,17 +73,15 @@ class SelfMetrics:
         """Counts the spans of one accepted request: received = logged + repeated + rejected."""
         mine = self._received
         mine.received += outcome.accepted + sum(item.count for item in outcome.rejected)
-        if outcome.repeated:
-            mine.repeated += outcome.accepted
-        else:
-            mine.logged += outcome.accepted
+        mine.repeated += outcome.repeated
+        mine.logged += outcome.accepted - outcome.repeated
         for item in outcome.rejected:
             mine.rejected[item.reason] = mine.rejected.get(item.reason, 0) + item.count
-        for name, count in prepared.scrubbed.counts.items():
+        for name, count in prepared.scrubbed.items():
             self._metrics["llm_obs_scrubbed_values"].labels(name).inc(count)
-        for provider, count in prepared.priced.priced.items():
+        for provider, count in prepared.priced.items():
             self._metrics["llm_obs_priced_calls"].labels(provider).inc(count)
-        for provider, count in prepared.priced.unpriced.items():
+        for provider, count in prepared.unpriced.items():
             self._metrics["llm_obs_unpriced_calls"].labels(provider).inc(count)
 
     async def ledger(self) -> Ledger:

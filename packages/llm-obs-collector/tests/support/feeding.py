@@ -15,10 +15,10 @@ from typing import Any
 import msgspec
 from llm_obs_collector.assembly import Assembly
 from llm_obs_collector.assembly.opened import OpenedCache
-from llm_obs_collector.log import FileLog
+from llm_obs_collector.signals import RecordReader, builtin
 from llm_obs_collector.sinks.letters import DeadLetters
-from llm_obs_collector.timing import Clock
 from llm_obs_collector.sinks.worker import SinkWorker
+from llm_obs_collector.timing import Clock
 from llm_obs_core import hookimpl, plugins
 from llm_obs_core.config import Worker
 from llm_obs_core.interfaces import Feed, Log, SinkLimits, SinkPart, SinkWrite
@@ -146,13 +146,16 @@ def spans_record(*numbers: int, tenant: str = "default", kind: RecordKind = Reco
     return LogRecord(kind, tenant, 1, digest, len(numbers), 0, payload)
 
 
+RECORDS = RecordReader(builtin())
+
+
 class Filled:
     """A log that is derived from."""
 
     def __init__(self, log: Log) -> None:
         self.log = log
         self.cache = OpenedCache(64 * 1024 * 1024)
-        self.assembly = Assembly(log, lambda: DedupIndex(1 << 20), self.cache, clock=Hands().clock())
+        self.assembly = Assembly(log, RECORDS, lambda: DedupIndex(1 << 20), self.cache, clock=Hands().clock())
 
     async def append(self, *records: LogRecord) -> Position:
         """Accepts records; the last one's Position."""
@@ -169,7 +172,9 @@ class Filled:
 
 
 @asynccontextmanager
-async def opened(root: Path, *, cuts: Collection[Position] = (), derive: bool = True, **settings: Any) -> AsyncIterator[Filled]:
+async def opened(
+    root: Path, *, cuts: Collection[Position] = (), derive: bool = True, **settings: Any
+) -> AsyncIterator[Filled]:
     log = open_log(root / "log", **settings)
     await log.start()
     filled = Filled(log)
@@ -191,6 +196,7 @@ def make_worker(
         "test",
         sink,
         filled.log,
+        RECORDS,
         Worker(**settings),
         DeadLetters(root, name),
         key_of=lambda tenant: b"k" * 32,

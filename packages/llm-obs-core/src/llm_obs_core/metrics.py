@@ -39,10 +39,14 @@ COLLECTOR: Final[tuple[Metric, ...]] = (
     Metric("llm_obs_log_size_bytes", "gauge", (), "Bytes of the log on disk."),
     Metric("llm_obs_log_corrupt_records", "counter", (), "Places in the log whose checksum was wrong."),
     Metric("llm_obs_undecided_items", "gauge", (), "Items accepted that nothing is derived from yet."),
-    Metric("llm_obs_derived_delay_seconds", "histogram", (), "From the arrival of a request to what is derived from it."),
     Metric(
-        "llm_obs_assembly_spans", "counter", ("state",), "Spans that were a duplicate, replaced an earlier one, or could "
-        "not be read."
+        "llm_obs_derived_delay_seconds", "histogram", (), "From the arrival of a request to what is derived from it."
+    ),
+    Metric(
+        "llm_obs_assembly_spans",
+        "counter",
+        ("state",),
+        "Spans that were a duplicate, replaced an earlier one, or could not be read.",
     ),
     Metric("llm_obs_assembly_known_spans", "gauge", (), "Spans whose duplicates are recognised."),
     Metric("llm_obs_assembly_forgotten_spans", "counter", (), "Spans that were forgotten to make room for newer ones."),

@@ -221,18 +221,21 @@ class Span(msgspec.Struct, frozen=True):
 
 
 class Rejection(msgspec.Struct, frozen=True, gc=False):
-    """Spans of one request that were dropped for one reason.
+    """Items of one request that were dropped for one reason.
 
     Attributes:
-        reason: A word that is a metric label: `trace_id_length`, `trace_id_zero`, `span_id_length`, `span_id_zero`,
-            `parent_span_id_length`, `invalid_utf8`.
-        index: The first such span's place in the request, from 0.
+        reason: A word that is a metric label. Of spans `trace_id_length`, `trace_id_zero`, `span_id_length`,
+            `span_id_zero`, `parent_span_id_length`, `invalid_utf8`; of annotations `invalid_json`, `fields`,
+            `trace_id`, `span_id`, `key`, `value`, `revision`.
+        index: The first such item's place in the request, from 0.
         count: How many.
+        message: What was expected of the first and what came, for the sender alone; empty where the reason says it.
     """
 
     reason: str
     index: int
     count: int
+    message: str = ""
 
 
 class LogRecord(msgspec.Struct, frozen=True):

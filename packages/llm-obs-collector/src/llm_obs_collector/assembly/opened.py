@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from llm_obs_core.errors import LlmObsError
-from llm_obs_core.interfaces import StoredRecord
+from llm_obs_core.interfaces import Rows, StoredRecord
 from llm_obs_core.model import LogRecord, Position
 
-from llm_obs_collector.signals import RecordRows, rows_of
+from llm_obs_collector.signals import RecordReader
 
 __all__ = ["Opened", "OpenedCache", "open_records"]
 
@@ -28,19 +28,19 @@ class Opened(NamedTuple):
 
     position: Position
     record: LogRecord
-    rows: RecordRows | None
+    rows: Rows | None
     reason: str = ""
 
 
-def open_records(records: Sequence[StoredRecord]) -> list[Opened]:
+def open_records(records: Sequence[StoredRecord], reader: RecordReader) -> list[Opened]:
     """Reads the rows of each record; for a thread."""
-    return [_open(item) for item in records]
+    return [_open(item, reader) for item in records]
 
 
-def _open(item: StoredRecord) -> Opened:
+def _open(item: StoredRecord, reader: RecordReader) -> Opened:
     record = item.record
     try:
-        rows = rows_of(record)
+        rows = reader.rows(record)
     except LlmObsError as error:
         return Opened(item.position, record, None, str(error))
     if len(rows) != record.accepted:

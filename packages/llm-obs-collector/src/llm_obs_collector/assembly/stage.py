@@ -24,6 +24,7 @@ from llm_obs_collector.assembly.derive import Derived, derive, remember
 from llm_obs_collector.assembly.opened import Opened, OpenedCache, open_records
 from llm_obs_collector.assembly.ranges import RangeReader
 from llm_obs_collector.intake import Intake, IntakeLimits, Unit
+from llm_obs_collector.signals import RecordReader
 from llm_obs_collector.timing import Clock
 
 __all__ = ["READER", "Assembly", "AssemblyStatus"]
@@ -74,6 +75,7 @@ class Assembly:
 
     Args:
         log: Its two streams.
+        records: Reads their records.
         make_index: A new, empty index of the spans that were seen.
         cache: Where ranges are kept for the sinks.
         observe: Told of delays.
@@ -83,6 +85,7 @@ class Assembly:
     def __init__(
         self,
         log: Log,
+        records: RecordReader,
         make_index: Callable[[], DedupIndex],
         cache: OpenedCache,
         *,
@@ -90,6 +93,7 @@ class Assembly:
         clock: Clock = Clock(),  # noqa: B008 - immutable
     ) -> None:
         self._log = log
+        self._records = records
         self._make_index = make_index
         self._index = make_index()
         self._cache = cache
@@ -197,7 +201,7 @@ class Assembly:
                     nbytes -= ranges.popleft()[1]
         if ranges:
             newest = await _range(self._log.feed(Stream.ACCEPTED, ""), ranges[0][0], self._covered)
-            await asyncio.to_thread(lambda: remember(open_records(newest), self._index))
+            await asyncio.to_thread(lambda: remember(open_records(newest, self._records), self._index))
 
     async def _derive(self) -> None:
         assert self._accepted is not None
@@ -234,7 +238,7 @@ class Assembly:
         await self._accepted.commit(self._covered)
 
     def _work(self, records: list[StoredRecord], after: Position | None) -> tuple[list[Opened], Derived]:
-        opened = open_records(records)
+        opened = open_records(records, self._records)
         return opened, derive(opened, after, self._index)
 
     def _ranges(self, units: list[Unit]) -> list[list[StoredRecord]]:

@@ -11,6 +11,7 @@ from llm_obs_core.interfaces import Clock, Host, Logger, Metrics
 
 from llm_obs_collector.budget import Budget
 from llm_obs_collector.receivers.http import RequestObserver, Route
+from llm_obs_collector.signals import Signals
 
 __all__ = ["ReceiverHost"]
 
@@ -26,6 +27,7 @@ class ReceiverHost:
         max_request_bytes: `receiver.max_request_bytes`.
         pages: The collector's own pages by path; the HTTP receiver serves them.
         observe: Told of each request, for metrics.
+        signals: What can be sent.
     """
 
     host: Host
@@ -34,6 +36,7 @@ class ReceiverHost:
     max_request_bytes: int
     pages: Mapping[str, Route]
     observe: RequestObserver
+    signals: Signals
 
     @property
     def name(self) -> str:

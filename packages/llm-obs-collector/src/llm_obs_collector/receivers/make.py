@@ -27,6 +27,7 @@ def make_http(options: HttpReceiver, host: ReceiverHost) -> HttpServer:
         budget=host.budget,
         pages=host.pages,
         observe=host.observe,
+        signals=host.signals,
     )
 
 
@@ -44,4 +45,5 @@ def make_grpc(options: GrpcReceiver, host: ReceiverHost) -> GrpcServer:
         authorizer=host.authorizer,
         budget=host.budget,
         observe=host.observe,
+        signals=host.signals,
     )

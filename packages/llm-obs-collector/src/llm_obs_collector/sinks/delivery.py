@@ -12,7 +12,7 @@ from llm_obs_core.interfaces import Rows, Sink, SinkPart, SinkWrite
 from llm_obs_core.model import Position
 from llm_obs_core_ext.batch import SpanBatch
 
-from llm_obs_collector.signals import payload_of
+from llm_obs_collector.signals import RecordReader
 from llm_obs_collector.sinks.breaker import Breaker
 from llm_obs_collector.sinks.deadline import within
 from llm_obs_collector.sinks.ledger import Decided, SinkLedger
@@ -182,7 +182,7 @@ class Delivery:
             rows = piece.rows
             if isinstance(rows, SpanBatch) and len(before) > 1:
                 rows = SpanBatch.concat([batch for batch in before if isinstance(batch, SpanBatch)])
-            payload = payload_of(piece.record_kind, rows)
+            payload = RecordReader.payload(rows)
             letter = Letter.of(
                 self._letters.sink, piece.record_kind, piece.identity, piece.tenant, piece.received_ns, payload,
                 len(rows), cause, reason,

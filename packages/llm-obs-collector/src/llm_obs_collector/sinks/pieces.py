@@ -10,7 +10,7 @@ from llm_obs_core.model import PayloadKind, Position, RecordKind
 from llm_obs_core_ext.batch import SpanBatch
 
 from llm_obs_collector.assembly.opened import Opened
-from llm_obs_collector.signals import PAYLOADS, rows_of
+from llm_obs_collector.signals import RecordReader
 from llm_obs_collector.sinks.batches import Batch
 
 __all__ = ["Load", "Piece", "halves", "load", "parts", "records_in", "without"]
@@ -66,13 +66,14 @@ class Load(NamedTuple):
     unreadable: list[Opened]
 
 
-def load(sink: str, batches: Sequence[Batch], limits: SinkLimits) -> Load:
+def load(sink: str, batches: Sequence[Batch], limits: SinkLimits, reader: RecordReader) -> Load:
     """Says what of some batches goes to a sink, and in which writes.
 
     Args:
         sink: Its name: of the records that are for one sink it takes its own.
         batches: Neighbours, with their accepted records.
         limits: What it takes, and how much at once.
+        reader: Reads records.
     """
     pieces: list[Piece] = []
     not_routed: dict[str, int] = {}
@@ -83,30 +84,31 @@ def load(sink: str, batches: Sequence[Batch], limits: SinkLimits) -> Load:
         for opened in batch.opened:
             record = opened.record
             items += record.accepted
-            kind = PAYLOADS[record.kind]
+            kind = reader.payload_kind(record.kind)
             if record.target not in ("", sink):
                 not_routed["targeted"] = not_routed.get("targeted", 0) + record.accepted
                 continue
-            if kind not in limits.kinds:
+            if kind is None or kind not in limits.kinds:
                 name = record.kind.name.lower()
                 not_routed[name] = not_routed.get(name, 0) + record.accepted
                 continue
             if opened.rows is None:
                 unreadable.append(opened)
                 continue
-            rows: Rows = opened.rows
+            rows = opened.rows
             if (mask := masks.get(opened.position.sequence)) is not None and (gone := mask.count(0)):
                 duplicate += gone
-                rows = opened.rows.select(mask)
+                assert isinstance(rows, SpanBatch)  # nothing else is masked
+                rows = rows.select(mask)
             if len(rows):
                 identity = record.origin or opened.position
                 pieces.append(
                     Piece(kind, record.kind, identity, batch.last, record.tenant, record.received_ns, rows, len(rows))
                 )
         for item in batch.derived:
-            kind = PAYLOADS[item.record.kind]
-            if kind in limits.kinds:
-                rows = rows_of(item.record)
+            kind = reader.payload_kind(item.record.kind)
+            if kind is not None and kind in limits.kinds:
+                rows = reader.rows(item.record)
                 pieces.append(
                     Piece(
                         kind, item.record.kind, item.position, item.position, item.record.tenant,

@@ -19,6 +19,7 @@ from llm_obs_core.model import PayloadKind, Position, Stream
 from llm_obs_collector.assembly.opened import OpenedCache, open_records
 from llm_obs_collector.assembly.ranges import RangeReader
 from llm_obs_collector.intake import Intake, IntakeLimits, Unit
+from llm_obs_collector.signals import RecordReader
 from llm_obs_collector.sinks.batches import Batch, batch_of, ends_batch
 from llm_obs_collector.sinks.deadline import within
 from llm_obs_collector.sinks.delivery import Delivery, Prepared, WriteObserver
@@ -60,6 +61,7 @@ class SinkWorker:
         writer: `server.writer`: Positions of another collector say nothing about this one's log.
         sink: The sink.
         log: The log.
+        records: Reads its records.
         settings: `[sinks.<name>.worker]`.
         letters: What the sink refuses is kept here.
         key_of: A tenant's key for the digests of contents.
@@ -75,6 +77,7 @@ class SinkWorker:
         writer: str,
         sink: Sink,
         log: Log,
+        records: RecordReader,
         settings: Worker,
         letters: DeadLetters,
         *,
@@ -90,6 +93,7 @@ class SinkWorker:
         self._writer = writer
         self._sink = sink
         self._log = log
+        self._records = records
         self._settings = settings
         self._cache = cache
         self._derived_to = derived_to
@@ -327,12 +331,12 @@ class SinkWorker:
             opened = self._cache.get(batch.covers.last)
             if opened is None:
                 records = await reader.read(batch.covers.after, batch.covers.last)
-                opened = await asyncio.to_thread(open_records, records)
+                opened = await asyncio.to_thread(open_records, records, self._records)
             batches.append(batch._replace(opened=opened))
         return await asyncio.to_thread(self._work, batches) if batches else None
 
     def _work(self, batches: list[Batch]) -> Prepared:
-        return self._delivery.prepare(load(self.name, batches, self._sink.limits))
+        return self._delivery.prepare(load(self.name, batches, self._sink.limits, self._records))
 
     async def _bring(self, prepared: Prepared | None, last: Unit) -> None:
         assert self._accepted is not None

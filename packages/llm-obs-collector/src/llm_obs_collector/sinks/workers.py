@@ -16,6 +16,7 @@ from llm_obs_core.roles import SINK
 
 from llm_obs_collector.assembly import Assembly
 from llm_obs_collector.assembly.opened import OpenedCache
+from llm_obs_collector.signals import RecordReader
 from llm_obs_collector.sinks.delivery import WriteObserver
 from llm_obs_collector.sinks.letters import DeadLetters
 from llm_obs_collector.sinks.secret import TenantKeys
@@ -33,6 +34,7 @@ class Workers:
         config: The whole configuration.
         installed: The plugins.
         log: The log that feeds them.
+        records: Reads its records.
         assembly: What derives from it.
         cache: What assembly has scanned.
         hosts: Make the sinks' hosts; their clock is for waits.
@@ -49,6 +51,7 @@ class Workers:
         config: Config,
         installed: Plugins,
         log: Log,
+        records: RecordReader,
         assembly: Assembly,
         cache: OpenedCache,
         hosts: Hosts,
@@ -74,6 +77,7 @@ class Workers:
                     config.server.writer,
                     sink,
                     log,
+                    records,
                     config.sinks[name].worker,
                     DeadLetters(data_dir, name),
                     key_of=self._keys.of,

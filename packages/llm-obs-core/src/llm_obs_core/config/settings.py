@@ -91,6 +91,7 @@ class Receiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_attributes_per_span: Annotated[
         Count, Meta(description="Most attributes of a span; the rest is dropped and counted on the span.")
     ] = 1_024
+    max_annotations_per_request: Annotated[Count, Meta(description="Most annotations of a request.")] = 4_096
     max_in_flight_bytes: Annotated[
         Bytes, Meta(description="Bytes of requests under way; beyond it senders are asked to come back.")
     ] = 256 * 1024 * 1024

@@ -7,7 +7,7 @@ runs, a reload makes a new one, swaps, and stops the old one.
 
 from llm_obs_core.interfaces.batch import Arrow, ContentBatch, MeasureBatch, Rows, SpanBatch
 from llm_obs_core.interfaces.host import Clock, Host, Logger, Metrics, Observe
-from llm_obs_core.interfaces.ingest import Consumer, Context, Outcome, Principal, Receiver
+from llm_obs_core.interfaces.ingest import Consumer, Context, Outcome, Principal, Receiver, Reservation
 from llm_obs_core.interfaces.instrument import Instrumentor
 from llm_obs_core.interfaces.log import Appended, Feed, Log, LogStats, LogWriter, StoredRecord
 from llm_obs_core.interfaces.operations import (
@@ -89,6 +89,7 @@ __all__ = [
     "Reader",
     "Receiver",
     "Rename",
+    "Reservation",
     "Rows",
     "Scale",
     "Scope",
