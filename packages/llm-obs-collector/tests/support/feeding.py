@@ -80,7 +80,8 @@ class Box:
             if not self._keeps:
                 self._keep(write)
                 return
-            assert self.position is None or write.first > self.position, (write.first, self.position)
+            done = self.position
+            assert done is None or done.stream is not write.first.stream or write.first > done, (write.first, done)
             if self.staged and (self.staged[0].first, self.staged[0].last) != (write.first, write.last):
                 self.staged.clear()
             self.staged.append(write)
