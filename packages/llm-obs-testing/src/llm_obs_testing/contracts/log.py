@@ -214,6 +214,7 @@ class LogContract:
             assert await accepted.newest() == StoredRecord(positions[2], record(2))
             await other.commit(mine[0])
             assert await accepted.committed() is None
+            assert log.stats.appended_items == 6, "what is derived was accepted before"
 
         self.during(tmp_path, work)
 
