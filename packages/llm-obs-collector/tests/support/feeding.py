@@ -17,7 +17,7 @@ from llm_obs_collector.sinks.timing import Clock
 from llm_obs_collector.sinks.worker import SinkWorker
 from llm_obs_core import hookimpl, plugins
 from llm_obs_core.config import Worker
-from llm_obs_core.interfaces import SinkLimits, SinkPart
+from llm_obs_core.interfaces import Host, SinkLimits, SinkPart
 from llm_obs_core.model import LogRecord, Position, RecordKind
 from llm_obs_core.plugins import Plugins, Register
 from llm_obs_testing.otlp import request
@@ -162,7 +162,7 @@ class BoxOptions(msgspec.Struct, frozen=True):
 BOXES: dict[str, Box] = {}
 
 
-def make_box(options: BoxOptions) -> Box:
+def make_box(options: BoxOptions, host: Host) -> Box:
     return BOXES[options.key]
 
 
@@ -176,4 +176,4 @@ def plugins_with_boxes(**boxes: Box) -> Plugins:
         register("box", "feeding:make_box", BoxOptions)
 
     module.register_sinks = register_sinks  # type: ignore[attr-defined]
-    return plugins.load(only=["bundled", "genai", "pii"], modules={"boxes": module})
+    return plugins.load(only=["bundled", "file", "genai", "otlp", "pii"], modules={"boxes": module})
