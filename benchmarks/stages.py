@@ -127,7 +127,7 @@ def _sink(payload: bytes, spans: int, took: Callable[..., float]) -> None:
         parts.append(scan(body))
     whole = SpanBatch.concat(parts)
     folder = Path(tempfile.mkdtemp(prefix="llm-obs-stages-"))
-    sink = LakeSink(LakeOptions(path=str(folder), writer="bench", merge=False))
+    sink = LakeSink(LakeOptions(path=str(folder), merge=False))
     try:
         sink._open()
         sequence = 0

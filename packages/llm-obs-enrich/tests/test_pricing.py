@@ -9,17 +9,18 @@ from genai_prices.data import providers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from llm_obs_core import plugins
-from llm_obs_core.config import Pricing
+from llm_obs_core.components import build
+from llm_obs_core.config import Config, Pricing
 from llm_obs_core.errors import ConfigError, PluginError
-from llm_obs_core.interfaces import Price, PriceBand, PriceKey
+from llm_obs_core.host import Hosts
+from llm_obs_core.interfaces import Price, PriceBand, PriceKey, Pricer
+from llm_obs_core.pricing.cost import TokenBuckets, cost_nano_usd
+from llm_obs_core.roles import PRICER as ROLE
 from llm_obs_enrich.pricing import (
     BundledPricer,
     PricingOptions,
     PricingRule,
     RulePricer,
-    TokenBuckets,
-    configured,
-    cost_nano_usd,
 )
 
 DAY = datetime.date(2026, 11, 1)
@@ -201,17 +202,18 @@ def test_of_rules_of_one_day_the_first_wins_and_a_tier_may_be_named() -> None:
     assert [price and price.bands[0].input_uncached for price in found] == [1_000_000, 2_000_000, 2_000_000, 3_000_000]
 
 
+def made(section: Pricing) -> list[Pricer]:
+    return [pricer for _, pricer in build(ROLE, plugins.load(only=["bundled"]), Config(pricing=section), Hosts())]
+
+
 def test_the_section_makes_the_pricers_with_own_rules_first() -> None:
-    installed = plugins.load(only=["bundled"])
     section = Pricing(rules=({"model": "gpt-4o", "input": "7"},))
-    own, bundled = configured(installed, section)
+    own, bundled = made(section)
     assert own.prices([PriceKey("openai", "gpt-4o")])[0] is not None
     assert own.prices([PriceKey("openai", "gpt-5")]) == [None]
     assert bundled.prices([PriceKey("openai", "gpt-5")]) != [None]
-    assert [type(pricer).__name__ for pricer in configured(installed, Pricing(pricers=(), rules=section.rules))] == [
-        "RulePricer"
-    ]
+    assert [type(pricer).__name__ for pricer in made(Pricing(pricers=(), rules=section.rules))] == ["RulePricer"]
     with pytest.raises(ConfigError, match=r"pricing\.rules"):
-        configured(installed, Pricing(rules=({"name": "gpt-4o", "input": 1},)))
+        made(Pricing(rules=({"name": "gpt-4o", "input": 1},)))
     with pytest.raises(PluginError, match="bundled"):
-        configured(installed, Pricing(pricers=("bunled",)))
+        made(Pricing(pricers=("bunled",)))

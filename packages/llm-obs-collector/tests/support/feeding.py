@@ -21,7 +21,7 @@ from llm_obs_collector.sinks.worker import SinkWorker
 from llm_obs_collector.timing import Clock
 from llm_obs_core import hookimpl, plugins
 from llm_obs_core.config import Worker
-from llm_obs_core.interfaces import Feed, Log, SinkLimits, SinkPart, SinkWrite
+from llm_obs_core.interfaces import Feed, Host, Log, SinkLimits, SinkPart, SinkWrite
 from llm_obs_core.model import LogRecord, PayloadKind, Position, RecordKind, Stream
 from llm_obs_core.plugins import Plugins, Register
 from llm_obs_core_ext.dedup import DedupIndex
@@ -238,7 +238,7 @@ class BoxOptions(msgspec.Struct, frozen=True):
 BOXES: dict[str, Box] = {}
 
 
-def make_box(options: BoxOptions, host: object) -> Box:
+def make_box(options: BoxOptions, host: Host) -> Box:
     return BOXES[options.key]
 
 
@@ -252,4 +252,4 @@ def plugins_with_boxes(**boxes: Box) -> Plugins:
         register("box", "feeding:make_box", BoxOptions)
 
     module.register_sinks = register_sinks  # type: ignore[attr-defined]
-    return plugins.load(only=["bundled", "genai", "pii"], modules={"boxes": module})
+    return plugins.load(only=["bundled", "file", "genai", "otlp", "pii"], modules={"boxes": module})

@@ -120,7 +120,7 @@ class Registration(msgspec.Struct, frozen=True):
         except ValueError:  # a builtin that says nothing of itself
             return
         except TypeError:
-            found = f"a {type(factory).__name__}, which cannot be called"
+            found = f"{type(factory).__name__} {factory!r}, which cannot be called"
         else:
             try:
                 signature.bind(options, host)
