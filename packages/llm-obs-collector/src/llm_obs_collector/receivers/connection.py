@@ -276,8 +276,6 @@ class Connection(asyncio.BufferedProtocol):
             self._worker = None
         if self.state is State.ANSWERING:
             self._enter(State.IDLE)
-        elif self.state is State.DRAINING:
-            self._close()
 
     async def _answer(self, request: Request) -> bool:
         """Sends one answer; whether another may follow."""
@@ -350,7 +348,7 @@ class Connection(asyncio.BufferedProtocol):
         if not self._owed:
             self._close()
             return
-        self._owed[-1].keep_alive = False
+        self._owed[-1].keep_alive = False  # so that its answer says so, and closes
         self._enter(State.DRAINING)
 
     def _close(self) -> None:

@@ -55,14 +55,17 @@ class Annotation(NamedTuple):
 
     @property
     def texts(self) -> tuple[str, str]:
-        """What may hold a secret: the key, and the value where it is a string or an integer.
+        """What may hold a secret: the key, and the value where it is a string or a whole number.
 
-        Of the decimals of a score, one in some dozens would look like the number of a card.
+        The decimals of a score are no secret, though one score in some dozens would look like the number of a card.
         """
-        value = self.value
-        if isinstance(value, str):
-            return self.key, value
-        return self.key, str(value) if type(value) is int else ""
+        match self.value:
+            case str(text):
+                return self.key, text
+            case bool() | None:
+                return self.key, ""
+            case number:
+                return self.key, str(int(number)) if number == int(number) else ""
 
     def stored(self, value: str) -> str:
         """The JSON text that is stored, given what scrubbing made of the second of `texts`."""

@@ -111,7 +111,9 @@ def _items(body: bytes, most: int) -> list[msgspec.Raw]:
         items = msgspec.json.decode(body, type=_Body).annotations
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise WireError(
-            'a JSON object {"annotations": [...]}', got=str(error), fix="send what docs/how-to/annotate.md shows"
+            'a JSON object {"annotations": [...]}',
+            got=str(error),
+            fix='send {"annotations": [{"target": {"trace_id": "…"}, "key": "…", "value": …}]}',
         ) from None
     if len(items) > most:
         raise LimitError(
