@@ -39,9 +39,7 @@ COLLECTOR: Final[tuple[Metric, ...]] = (
     Metric("llm_obs_log_size_bytes", "gauge", (), "Bytes of the log on disk."),
     Metric("llm_obs_log_corrupt_records", "counter", (), "Places in the log whose checksum was wrong."),
     Metric("llm_obs_undecided_items", "gauge", (), "Items accepted that nothing is derived from yet."),
-    Metric(
-        "llm_obs_derived_delay_seconds", "histogram", (), "From a request's arrival to what is derived from it."
-    ),
+    Metric("llm_obs_derived_delay_seconds", "histogram", (), "From a request's arrival to what is derived from it."),
     Metric(
         "llm_obs_assembly_spans",
         "counter",

@@ -20,7 +20,6 @@ __all__ = [
     "CORRECTION_COLUMNS",
     "MEASURE_KEYS",
     "MEASURE_VALUES",
-    "SEQUENCE_COLUMN",
     "SPAN_COLUMNS",
     "Codec",
     "Column",
@@ -458,6 +457,3 @@ CORRECTION_COLUMNS: Final[tuple[Column, ...]] = (
     Column("id", "fixed16", False, "id", "By which the correction is known again, 16 bytes."),
 )
 """The columns of a correction. Of two of one span and field the later Position counts."""
-
-SEQUENCE_COLUMN: Final = Column("sequence", "int64", False, "position", "Of the derived Position that the row is of.")
-"""Beside the columns of rows whose identity is their Position, so that a store can tell what it has already."""
