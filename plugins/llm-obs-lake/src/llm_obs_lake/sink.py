@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
+import hashlib
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
-from llm_obs_core.errors import StoreError
+import pyarrow as pa
+from llm_obs_core.errors import PermanentError, StoreError
 from llm_obs_core.interfaces import SinkLimits, SinkPart, SinkWrite
 from llm_obs_core.model import PayloadKind, Position
 from llm_obs_core.threads import in_thread
@@ -19,9 +20,13 @@ from llm_obs_lake.config import LakeOptions
 from llm_obs_lake.filter import build
 from llm_obs_lake.fold import group_starts
 from llm_obs_lake.folder import Folder, ParquetFile
-from llm_obs_lake.tables import tables_of
+from llm_obs_lake.schema import Kind
+from llm_obs_lake.tables import Made, tables_of
 from llm_obs_lake.upkeep import Background, Upkeep
 from llm_obs_lake.versions import VERSION
+
+if TYPE_CHECKING:
+    from _blake2 import blake2b as Hash
 
 __all__ = ["LakeSink", "make"]
 
@@ -41,7 +46,10 @@ def make(options: LakeOptions) -> LakeSink:
 class _Stored(NamedTuple):
     """What a write that is not final left: files that nothing reads until the final write of its range."""
 
-    write: SinkWrite
+    first: Position
+    last: Position
+    part: int
+    mark: bytes
     segments: list[Segment]
     received_ns: int
 
@@ -82,16 +90,11 @@ class LakeSink:
 
         Raises:
             RetryableError: The disk is full or refuses.
-            PermanentError: Rows without a column that they must have.
+            PermanentError: Rows of a kind that it does not take, or without a column that they must have.
             StoreError: The write begins within what is stored already, or behind a range that was not finished, or the
                 sink is not started.
         """
-        try:
-            await self._run(self._write, write)
-        except asyncio.CancelledError:
-            if self._begun and self._begun[-1].write is write:  # it comes again, and nothing would tell it from another
-                self._waste += self._begun.pop().segments
-            raise
+        await self._run(self._write, write)
 
     async def stop(self) -> None:
         """Closes the store. May be called twice and after a failed start."""
@@ -144,22 +147,33 @@ class LakeSink:
                 where=str(self._folder.path),
                 fix="start the sink again: it says where to go on",
             )
+        if other := next((part.kind for part in write.parts if part.kind not in _LIMITS.kinds), None):
+            raise PermanentError(
+                f"rows of a kind out of: {', '.join(sorted(_LIMITS.kinds))}", got=other, fix="route them elsewhere"
+            )
         self._go_on(first, last)
         self._tidy()
         by_tenant: dict[str, list[SinkPart]] = {}
         for part in write.parts:
             by_tenant.setdefault(part.tenant, []).append(part)
         files: list[ParquetFile] = []
+        number = self._begun[-1].part + 1 if self._begun else 0
+        mark = hashlib.blake2b(digest_size=16)
         try:
-            segments = [item for parts in by_tenant.values() for item in self._files(write, parts, files)]
+            segments = []
+            for parts in by_tenant.values():
+                tables = tables_of(parts)
+                _note(mark, parts, tables)
+                segments += self._files(write, number, parts, tables, files)
             self._folder.publish(files)
             received_ns = max((part.received_ns for part in write.parts), default=0)
-            written = [*self._begun, _Stored(write, segments, received_ns)]
+            now = _Stored(first, last, number, mark.digest(), segments, received_ns)
+            earlier = [stored for stored in self._begun if stored.mark != now.mark]
             if write.final:
                 self._catalog.add(
-                    [segment for item in written for segment in item.segments],
+                    [segment for stored in (*earlier, now) for segment in stored.segments],
                     last,
-                    max(item.received_ns for item in written),
+                    max(stored.received_ns for stored in (*earlier, now)),
                 )
         except BaseException as error:
             for file in files:
@@ -167,13 +181,14 @@ class LakeSink:
             if isinstance(error, (OSError, sqlite3.Error)):
                 raise storage_error(error, self._folder.path) from None
             raise
-        self._begun = [] if write.final else written
+        self._waste += [segment for stored in self._begun if stored.mark == now.mark for segment in stored.segments]
+        self._begun = [] if write.final else [*earlier, now]
 
     def _go_on(self, first: Position, last: Position) -> None:
         """Forgets a range that was begun and not finished where it begins anew, in whatever pieces."""
         if not self._begun:
             return
-        begun = self._begun[0].write
+        begun = self._begun[0]
         if (begun.first, begun.last) == (first, last):
             return
         if first > begun.first:
@@ -194,11 +209,18 @@ class LakeSink:
             return
         self._waste = []
 
-    def _files(self, write: SinkWrite, parts: Sequence[SinkPart], files: list[ParquetFile]) -> list[Segment]:
+    def _files(
+        self,
+        write: SinkWrite,
+        number: int,
+        parts: Sequence[SinkPart],
+        tables: Mapping[Kind, Made],
+        files: list[ParquetFile],
+    ) -> list[Segment]:
         """The files of one tenant."""
         first, last = write.first, write.last
         found = []
-        for kind, made in tables_of(parts).items():
+        for kind, made in tables.items():
             file = ParquetFile(
                 self._folder, parts[0].tenant, kind, first.sequence, last.sequence, self._options.compression_level
             )
@@ -220,10 +242,25 @@ class LakeSink:
                     stream=str(first.stream),
                     first_sequence=first.sequence,
                     last_sequence=last.sequence,
-                    part=len(self._begun),
+                    part=number,
                     schema=VERSION,
                     received_ns=max(part.received_ns for part in parts),
                     filter=b"" if traces is None else build(traces[group_starts(traces)]),
                 )
             )
         return found
+
+
+def _note(mark: Hash, parts: Sequence[SinkPart], tables: Mapping[Kind, Made]) -> None:
+    """Adds what tells a tenant's rows from other rows of the same range: a write that comes again takes the place of
+    itself.
+    """
+    mark.update(repr([(part.tenant, part.kind, part.first, part.last) for part in parts]).encode())
+    for kind, made in tables.items():
+        if kind == "spans":
+            ids = [id_numbers(made.table[name]).tobytes() for name in ("trace_id", "span_id")]
+            mark.update(b"".join(ids))
+        elif kind in ("measures", "annotations"):
+            with pa.BufferOutputStream() as out, pa.ipc.new_stream(out, made.table.schema) as stream:
+                stream.write_table(made.table)
+            mark.update(out.getvalue())

@@ -25,8 +25,9 @@ Rows = npt.NDArray[np.int64]
 
 
 class Made(NamedTuple):
-    """The table of one file, and between which times its rows are: spans and their traces by start, measures by
-    minute, annotations by arrival.
+    """The table of one file, and between which times its rows are.
+
+    Of spans, their traces and their content by the starts of spans, of measures by minutes, of annotations by arrivals.
     """
 
     table: pa.Table

@@ -47,7 +47,7 @@ _NOTHING: Final[dict[str, Any]] = {
     "fixed16": bytes(16),
     "fixed8": bytes(8),
     **dict.fromkeys(("int64", "int32", "int8"), 0),
-    **dict.fromkeys(_LISTS, []),
+    **{word: [] for word in _LISTS},
 }
 
 Described = dict[str, list[tuple[str, str, bool]]]
