@@ -15,9 +15,12 @@ from llm_obs_core import semconv
 
 __all__ = [
     "ANNOTATION_COLUMNS",
+    "CALL_COLUMNS",
     "CONTENT_SLOTS",
+    "CORRECTION_COLUMNS",
     "MEASURE_KEYS",
     "MEASURE_VALUES",
+    "SEQUENCE_COLUMN",
     "SPAN_COLUMNS",
     "Codec",
     "Column",
@@ -405,10 +408,46 @@ MEASURE_VALUES: Final[tuple[Column, ...]] = (
 
 ANNOTATION_COLUMNS: Final[tuple[Column, ...]] = (
     Column("trace_id", "fixed16", False, "target.trace_id", "The trace that it is about, 16 bytes."),
-    Column("span_id", "fixed8", True, "target.span_id", "The span that it is about, 8 bytes; null for the whole trace."),
+    Column(
+        "span_id", "fixed8", True, "target.span_id", "The span that it is about, 8 bytes; null for the whole trace."
+    ),
     Column("key", "string", False, "key", "What is said, such as `score.helpfulness`."),
-    Column("value", "string", False, "value", "JSON text: a string, a number, a boolean or null (which takes it back)."),
+    Column(
+        "value", "string", False, "value", "JSON text: a string, a number, a boolean or null (which takes it back)."
+    ),
     Column("revision", "int64", False, "revision", "Of two with one target and key the greater one counts."),
     Column("received_ns", "int64", False, "received", "When it arrived, Unix nanoseconds."),
 )
 """The columns of an annotation. Identity is tenant, trace_id, span_id and key; equal revisions: the later Position."""
+
+CALL_COLUMNS: Final[tuple[Column, ...]] = tuple(
+    column
+    for column in SPAN_COLUMNS
+    if column.name
+    not in {
+        "parent_span_id",
+        "name",
+        "kind",
+        "status_message",
+        "scope_name",
+        "tool",
+        "head_threshold",
+        "tail_threshold",
+        "kept_by",
+    }
+)
+"""The columns of a model call, also of one whose trace is not kept. Identity is tenant, trace_id and span_id."""
+
+CORRECTION_COLUMNS: Final[tuple[Column, ...]] = (
+    Column("trace_id", "fixed16", False, "target.trace_id", "The trace of the span that is corrected, 16 bytes."),
+    Column("span_id", "fixed8", False, "target.span_id", "The span, 8 bytes."),
+    Column("field", "string", False, "field", "The column of the span that was wrong, such as `usage_role`."),
+    Column("old", "string", True, "old", "What was stored, as JSON text; null where the column was null."),
+    Column("new", "string", True, "new", "What is right, as JSON text; null where it is not known."),
+    Column("reason", "string", False, "reason", "A word: `duplicate`, `retracted`, `repriced`, `role`, `attribution`."),
+    Column("id", "fixed16", False, "id", "By which the correction is known again, 16 bytes."),
+)
+"""The columns of a correction. Of two of one span and field the later Position counts."""
+
+SEQUENCE_COLUMN: Final = Column("sequence", "int64", False, "position", "Of the derived Position that the row is of.")
+"""Beside the columns of rows whose identity is their Position, so that a store can tell what it has already."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from llm_obs_core.histogram import merge
-from llm_obs_core.interfaces import AggregateQuery, AggregateRow, MeasureBatch
+from llm_obs_core.interfaces import AggregateQuery, AggregateRow, Rows
 from llm_obs_core.model import MEASURE_KEYS, MEASURE_VALUES
 
 from llm_obs_testing.arrow import decode
@@ -19,7 +19,7 @@ _SUMS = [column.name for column in MEASURE_VALUES if column.type != "histogram"]
 _HISTOGRAMS = [column.name for column in MEASURE_VALUES if column.type == "histogram"]
 
 
-def measure_rows(measures: MeasureBatch) -> list[Row]:
+def measure_rows(measures: Rows) -> list[Row]:
     """The rows of measures; a histogram as bucket index to count."""
     columns = {name: decode(column) for name, column in measures.columns().items()}
     names = [column.name for column in MEASURE_KEYS] + _SUMS

@@ -62,7 +62,7 @@ class LogWriter(Protocol):
                 from what the log held then. Unset: whatever is there.
 
         Returns:
-            One Position a record, ascending.
+            One Position a record, ascending; that of a known one is where it was found.
 
         Raises:
             FencedError: `expect` is not the last Position; nothing was appended.
@@ -118,7 +118,10 @@ class Log(Protocol):
         """The way out of a stream; from now on nothing is trimmed that `reader` has not committed."""
 
     async def trim(self) -> int:
-        """Deletes what every reader of a stream has committed; returns the bytes freed."""
+        """Deletes what every reader of a stream has committed; returns the bytes freed.
+
+        The newest record of a stream stays: it says how far what is derived goes.
+        """
 
     async def trouble(self) -> str:
         """Why nothing can be accepted at this moment; empty when it can."""

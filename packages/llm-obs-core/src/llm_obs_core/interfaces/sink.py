@@ -37,7 +37,8 @@ class SinkPart(msgspec.Struct, frozen=True):
         first: Derived Position of the first batch that they are of.
         last: Derived Position of the last.
         rows: A `SpanBatch` for SPANS; for other kinds rows as columns: MEASURES have `MEASURE_KEYS` and
-            `MEASURE_VALUES`, ANNOTATIONS `ANNOTATION_COLUMNS`.
+            `MEASURE_VALUES`, ANNOTATIONS `ANNOTATION_COLUMNS`, CALLS `CALL_COLUMNS`, CORRECTIONS
+            `CORRECTION_COLUMNS`. Beside those, MEASURES have `SEQUENCE_COLUMN`: their identity is the Position.
         received_ns: When the last of them was received, Unix nanoseconds; 0 when unknown.
         contents: Of SPANS, where the sink takes CONTENTS: their messages with the tenant's digests. The key of the
             digests never leaves the collector.
@@ -66,7 +67,9 @@ class SinkWrite(msgspec.Struct, frozen=True):
         first: Derived Position of the first record that the range holds.
         last: Derived Position of the last.
         final: Whether the sink then holds everything up to `last`. When not, this is a part of the range, and others of
-            the same `first` and `last` follow, the last of them final.
+            the same `first` and `last` follow, the last of them final. A write may come again, also one that is not
+            final: it holds only rows with an identity of their own (SPANS, ANNOTATIONS, CALLS); rows whose identity
+            is the Position come with the final one, all of a Position together.
     """
 
     parts: tuple[SinkPart, ...]
