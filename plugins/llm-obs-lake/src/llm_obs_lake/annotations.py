@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from llm_obs_lake.engine import Engine, Parameters
 from llm_obs_lake.revisions import fold_annotations
@@ -15,8 +14,6 @@ from llm_obs_lake.schema import SCHEMAS
 from llm_obs_lake.view import View, relation
 
 __all__ = ["Annotation", "read_annotations", "read_annotations_of"]
-
-_TAKEN_BACK: Final = "null"
 
 
 class Annotation(NamedTuple):
@@ -26,7 +23,7 @@ class Annotation(NamedTuple):
         trace_id: The trace.
         span_id: The span; None for the whole trace.
         key: What is said.
-        value: JSON text.
+        value: JSON text; `null` says that it was taken back.
         revision: How often it was said anew.
         received_ns: When it arrived, Unix nanoseconds.
     """
@@ -47,7 +44,7 @@ def read_annotations(engine: Engine, view: View, tenant: str, trace_id: bytes) -
 def read_annotations_of(
     engine: Engine, view: View, tenant: str, trace_ids: Sequence[bytes]
 ) -> dict[bytes, list[Annotation]]:
-    """The annotations of traces and of their spans that count now, without those that were taken back.
+    """The annotations of traces and of their spans that count now, also those that were taken back.
 
     By trace, in order of span and key, those of the whole trace first; a trace without any is left out.
 
@@ -69,7 +66,6 @@ def read_annotations_of(
     table = engine.table(f"SELECT * FROM ({source}) WHERE trace_id IN (SELECT unnest({ids}))", bound.values)
     order = np.argsort([places[path] for path in table["filename"].to_pylist()], kind="stable")
     table = fold_annotations(table.select(schema.names).cast(schema).take(pa.array(order)))
-    table = table.filter(pc.not_equal(table["value"], _TAKEN_BACK))
     rows = [Annotation(**row) for row in table.select(Annotation._fields).to_pylist()]
     for row in sorted(rows, key=lambda row: (row.span_id is not None, row.span_id or b"", row.key)):
         found.setdefault(row.trace_id, []).append(row)

@@ -6,7 +6,7 @@ import hashlib
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import pyarrow as pa
 from llm_obs_core.errors import PermanentError, StoreError
@@ -24,9 +24,6 @@ from llm_obs_lake.schema import Kind
 from llm_obs_lake.tables import Made, tables_of
 from llm_obs_lake.upkeep import Background, Upkeep
 from llm_obs_lake.versions import VERSION
-
-if TYPE_CHECKING:
-    from _blake2 import blake2b as Hash
 
 __all__ = ["LakeSink", "make"]
 
@@ -158,16 +155,16 @@ class LakeSink:
             by_tenant.setdefault(part.tenant, []).append(part)
         files: list[ParquetFile] = []
         number = self._begun[-1].part + 1 if self._begun else 0
-        mark = hashlib.blake2b(digest_size=16)
         try:
-            segments = []
+            segments: list[Segment] = []
+            mark = b""
             for parts in by_tenant.values():
                 tables = tables_of(parts)
-                _note(mark, parts, tables)
+                mark += _mark(parts, tables)
                 segments += self._files(write, number, parts, tables, files)
             self._folder.publish(files)
             received_ns = max((part.received_ns for part in write.parts), default=0)
-            now = _Stored(first, last, number, mark.digest(), segments, received_ns)
+            now = _Stored(first, last, number, mark, segments, received_ns)
             earlier = [stored for stored in self._begun if stored.mark != now.mark]
             if write.final:
                 self._catalog.add(
@@ -251,16 +248,17 @@ class LakeSink:
         return found
 
 
-def _note(mark: Hash, parts: Sequence[SinkPart], tables: Mapping[Kind, Made]) -> None:
-    """Adds what tells a tenant's rows from other rows of the same range: a write that comes again takes the place of
-    itself.
-    """
+def _mark(parts: Sequence[SinkPart], tables: Mapping[Kind, Made]) -> bytes:
+    """What tells a tenant's rows from others of their range: what comes again takes the place of what came before."""
+    mark = hashlib.blake2b(digest_size=16)
     mark.update(repr([(part.tenant, part.kind, part.first, part.last) for part in parts]).encode())
     for kind, made in tables.items():
         if kind == "spans":
-            ids = [id_numbers(made.table[name]).tobytes() for name in ("trace_id", "span_id")]
-            mark.update(b"".join(ids))
+            for name in ("trace_id", "span_id"):
+                mark.update(id_numbers(made.table[name]).tobytes())
         elif kind in ("measures", "annotations"):
-            with pa.BufferOutputStream() as out, pa.ipc.new_stream(out, made.table.schema) as stream:
+            out = pa.BufferOutputStream()
+            with pa.ipc.new_stream(out, made.table.schema) as stream:
                 stream.write_table(made.table)
             mark.update(out.getvalue())
+    return mark.digest()

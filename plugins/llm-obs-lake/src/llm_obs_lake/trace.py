@@ -117,7 +117,8 @@ def _rows(
 ) -> _Found | None:
     """Columns of the trace's spans, or of some, by start; of spans with the same ids the one that came last."""
     bound = Parameters()
-    source = f"({relation(files.view, files.by_path.values(), columns, bound, filename=True)})"
+    needed = list(dict.fromkeys(["trace_id", "span_id", "start_ns", *columns]))
+    source = f"({relation(files.view, files.by_path.values(), needed, bound, filename=True)})"
     where = f"trace_id = {bound.bind(trace_id)}"
     if ids is not None:
         where += f" AND span_id IN (SELECT unnest({bound.bind(list(ids))}))"
