@@ -31,10 +31,13 @@ class RangeReader:
 
     async def read(self, after: Position | None, last: Position) -> list[StoredRecord]:
         """The durable records after a Position up to another one; those that are damaged are missing."""
+        return [item async for item in self.each(after, last)]
+
+    async def each(self, after: Position | None, last: Position) -> AsyncIterator[StoredRecord]:
+        """The same, one by one."""
         if self._stream is None or self._at != after:
             await self.close()
             self._stream = self._feed.read(after)
-        found: list[StoredRecord] = []
         self._at = after
         while self._at is None or self._at < last:
             item = self._ahead or await self._next()
@@ -42,10 +45,9 @@ class RangeReader:
                 self._ahead = item
                 break
             self._ahead = None
-            found.append(item)
             self._at = item.position
+            yield item
         self._at = last
-        return found
 
     async def close(self) -> None:
         """Lets the feed go. May be called twice."""

@@ -193,12 +193,14 @@ class Assembly:
             return
         ranges: deque[tuple[Position | None, int]] = deque()
         nbytes = 0
-        for item in await _range(self._log.feed(Stream.DERIVED, ""), None, self._last_derived):
+        reader = RangeReader(self._log.feed(Stream.DERIVED, ""))
+        async for item in reader.each(None, self._last_derived):
             if item.record.kind is RecordKind.COVERED and item.record.covers is not None:
                 ranges.append((item.record.covers.after, covered_of(item.record).nbytes))
                 nbytes += ranges[-1][1]
                 while nbytes > REMEMBERED_BYTES and len(ranges) > 1:
                     nbytes -= ranges.popleft()[1]
+        await reader.close()
         if ranges:
             newest = await _range(self._log.feed(Stream.ACCEPTED, ""), ranges[0][0], self._covered)
             await asyncio.to_thread(lambda: remember(open_records(newest, self._records), self._index))
