@@ -145,9 +145,7 @@ def test_what_is_no_component_of_its_role_is_named(monkeypatch: pytest.MonkeyPat
     module = ModuleType("nowhere_at_all")
     monkeypatch.setitem(sys.modules, "nowhere_at_all", module)
     module.make = lambda options, host: Half()  # type: ignore[attr-defined]
-    with pytest.raises(
-        PluginError, match="a sink with write, stop, got a Half without .*nowhere_at_all:make"
-    ):
+    with pytest.raises(PluginError, match="a sink with write, stop, got a Half without .*nowhere_at_all:make"):
         build(SINK, installed(), config(sinks={"box": {}}), Hosts())
     module.make = lambda options, host: Before()  # type: ignore[attr-defined]
     assert len(build(SINK, installed(), config(sinks={"box": {}}), Hosts())) == 1

@@ -66,7 +66,7 @@ class Workers:
                     log,
                     config.sinks[name].worker,
                     DeadLetters(data_dir, name),
-                    key_of=self._keys.of,
+                    key_of=hosts("sink", name).tenant_key,
                     clock=hosts.clock,
                     observe=observe,
                 )
