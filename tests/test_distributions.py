@@ -47,10 +47,12 @@ def test_every_distribution_is_a_source_of_the_workspace() -> None:
 def test_an_application_installs_neither_normaliser_nor_prices() -> None:
     needs = {item["name"]: item["dependencies"] for item in (project(folder)["project"] for folder in FOLDERS)}
     for name in ("llm-obs-sdk", "llm-obs-openai", "llm-obs"):
-        found, left = set(), [name]
+        found: set[str] = set()
+        left = [name]
         while left:
             found.add(one := left.pop())
-            left += [need for text in needs[one] if (need := re.split(r"[=\[]", text)[0]) in needs and need not in found]
+            names = {re.split(r"[=\[<>]", text)[0] for text in needs[one]}
+            left += sorted((names & set(needs)) - found)
         assert "llm-obs-core" in found
         assert "llm-obs-enrich" not in found, name
 

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from llm_obs_core import hookspecs, interfaces
+from llm_obs_core import hookspecs, interfaces, plugins
 from llm_obs_core.roles import ROLES
 
 ROOT = Path(__file__).parents[1]
@@ -37,6 +37,21 @@ def test_every_hook_has_a_caller_and_a_shipped_user(hook: str) -> None:
     assert callers, f"nobody makes components of the role {role.name}"
     offers = re.compile(rf"@hookimpl\s+def {hook}\(")
     assert [path for path, text in SOURCES.items() if offers.search(text)], f"nothing that ships offers a {role.name}"
+
+
+def test_one_builder_makes_every_component() -> None:
+    makes = [
+        path for path, text in SOURCES.items() if re.search(r"\bregistration\.make\(|\bimport_module\(module\)", text)
+    ]
+    assert {path.name for path in makes if CORE in path.parents} == {"components.py", "plugins.py"}
+    roles = "|".join(role.name for role in ROLES)
+    asks = re.compile(rf"\.get\(\s*[\"'](?:{roles})[\"']")
+    assert [path for path, text in SOURCES.items() if asks.search(text)] == []
+
+
+def test_no_option_is_filled_in_by_its_name() -> None:
+    for item in plugins.load().registrations:
+        assert not {"data_dir", "writer"} & set(item.options.__struct_fields__), item.name
 
 
 @pytest.mark.parametrize("name", sorted(set(interfaces.__all__) - DECLARED_AHEAD))

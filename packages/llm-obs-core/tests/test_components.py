@@ -127,6 +127,30 @@ def test_a_factory_that_cannot_be_imported_is_named() -> None:
         build(SINK, installed(), config(sinks={"box": {}}), Hosts())
 
 
+class Half:
+    async def start(self) -> None:
+        raise AssertionError
+
+    @property
+    def limits(self) -> None:
+        raise AssertionError("asked before it is started")
+
+
+class Before:
+    def __getattr__(self, name: str) -> None:
+        raise AssertionError
+
+
+def test_what_is_no_component_of_its_role_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("nowhere_at_all")
+    monkeypatch.setitem(sys.modules, "nowhere_at_all", module)
+    module.make = lambda options, host: Half()  # type: ignore[attr-defined]
+    with pytest.raises(PluginError, match="a sink with write, stop, got a Half without .*nowhere_at_all:make"):
+        build(SINK, installed(), config(sinks={"box": {}}), Hosts())
+    module.make = lambda options, host: Before()  # type: ignore[attr-defined]
+    assert len(build(SINK, installed(), config(sinks={"box": {}}), Hosts())) == 1
+
+
 def test_a_folder_that_can_be_made_is_fine_and_a_file_is_not(tmp_path: Path) -> None:
     check_folder(tmp_path / "a" / "b", "server.data_dir")
     (tmp_path / "file").write_text("")

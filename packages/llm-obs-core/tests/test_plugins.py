@@ -77,6 +77,12 @@ def test_an_unknown_name_lists_what_there_is_and_what_failed() -> None:
         found.get("sink", "tempo")
 
 
+def test_a_list_of_plugins_that_lacks_one_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLM_OBS_PLUGINS", "nobody")
+    with pytest.raises(PluginError, match=r"install the plugin .*, name it in LLM_OBS_PLUGINS or correct"):
+        plugins.load().get("log", "file")
+
+
 def test_two_plugins_of_one_name_are_refused() -> None:
     found = plugins.load(modules={"a": plugin("sink", "x"), "b": plugin("sink", "x")}, only=())
     assert [item.plugin for item in found.registrations] == ["a"]

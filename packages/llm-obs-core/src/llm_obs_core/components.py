@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import os
 from pathlib import Path
 from typing import Generic, NamedTuple, Protocol, TypeVar, cast, runtime_checkable
@@ -9,7 +11,7 @@ from typing import Generic, NamedTuple, Protocol, TypeVar, cast, runtime_checkab
 import msgspec
 
 from llm_obs_core.config import Config
-from llm_obs_core.errors import ConfigError
+from llm_obs_core.errors import ConfigError, PluginError
 from llm_obs_core.host import HostOf
 from llm_obs_core.plugins import Plugins, Registration
 from llm_obs_core.roles import Chosen, Role
@@ -51,11 +53,43 @@ class Component(NamedTuple, Generic[T]):
             host_of: Makes its host.
 
         Raises:
-            PluginError: It cannot be imported, or its factory is none.
+            PluginError: It cannot be imported, its factory is none, or what that returns is no component of the role.
             ConfigError: It refuses its options.
         """
         host = host_of(self.role.name, self.name)
-        return cast(T, self.registration.make(self.options, host, where=self.where))
+        made = self.registration.make(self.options, host, where=self.where)
+        if lacking := _lacking(self.role, made):
+            raise PluginError(
+                f"a {self.role.name} with {', '.join(lacking)}",
+                got=f"a {type(made).__name__} without",
+                where=f"{self.registration.factory} of plugin {self.registration.plugin}",
+                fix="install a version of the plugin that was made for this llm-obs, or correct it",
+            )
+        return cast(T, made)
+
+
+def _lacking(role: Role[T], made: object) -> list[str]:
+    """What the protocol of a role has and a component has not."""
+    module, _, name = role.protocol.rpartition(":")
+    protocol = getattr(importlib.import_module(module or "llm_obs_core.interfaces"), name)
+    if not getattr(protocol, "_is_protocol", False):
+        return [] if isinstance(made, protocol) else [name]
+    members = {
+        member: None
+        for base in protocol.__mro__
+        if getattr(base, "_is_protocol", False)
+        for member in (*vars(base), *getattr(base, "__annotations__", ()))
+        if not member.startswith("_")
+    }
+    return [member for member in members if not _has(made, member)]
+
+
+def _has(made: object, member: str) -> bool:
+    try:
+        inspect.getattr_static(made, member)  # a property is not asked: the component is not started
+    except AttributeError:
+        return hasattr(type(made), "__getattr__")  # one that stands before another component
+    return True
 
 
 def component(role: Role[T], installed: Plugins, chosen: Chosen) -> Component[T]:

@@ -165,12 +165,14 @@ class Plugins:
         for item in self.registrations:
             if item.role == role and item.name == name:
                 return item
+        listed = ", name it in LLM_OBS_PLUGINS" if "LLM_OBS_PLUGINS" in os.environ else ""
         failed = [f"{plugin.name} ({plugin.error})" for plugin in self.loaded if plugin.error]
         raise PluginError(
             f"a {role} out of: {', '.join(self.names(role)) or 'none installed'}",
             got=repr(name) + (f"; plugins that could not be loaded: {', '.join(failed)}" if failed else ""),
             where=where or f"{role}s.{name}",
-            fix=f"install the plugin that offers {name!r} (`llm-obs plugins` lists what is there) or correct the name",
+            fix=f"install the plugin that offers {name!r} (`llm-obs plugins` lists what is there){listed} or correct "
+            "the name",
         )
 
 

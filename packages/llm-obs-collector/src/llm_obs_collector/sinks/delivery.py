@@ -84,8 +84,8 @@ class Delivery:
         for item in load.unreadable:
             record = item.record
             letter = Letter.of(
-                self._letters.sink, record.kind, item.position, record.tenant, record.received_ns, record.payload,
-                record.accepted, "unreadable", item.reason,
+                self._letters.sink, item.position, record.tenant, record.received_ns, record.payload, record.accepted,
+                "unreadable", item.reason, record.kind,
             )  # fmt: skip
             await self._put(letter, record.payload)
             self._count("unreadable", record.accepted)
@@ -184,8 +184,8 @@ class Delivery:
                 rows = SpanBatch.concat([batch for batch in before if isinstance(batch, SpanBatch)])
             payload = RecordReader.payload(rows)
             letter = Letter.of(
-                self._letters.sink, piece.record_kind, piece.identity, piece.tenant, piece.received_ns, payload,
-                len(rows), cause, reason,
+                self._letters.sink, piece.identity, piece.tenant, piece.received_ns, payload, len(rows), cause, reason,
+                piece.record_kind,
             )  # fmt: skip
             await self._put(letter, payload)
             self._count(cause, piece.items)

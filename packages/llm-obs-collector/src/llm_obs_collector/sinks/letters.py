@@ -59,7 +59,6 @@ class Letter(msgspec.Struct, frozen=True):
     def of(
         cls,
         sink: str,
-        kind: RecordKind,
         position: Position,
         tenant: str,
         received_ns: int,
@@ -67,6 +66,7 @@ class Letter(msgspec.Struct, frozen=True):
         spans: int,
         cause: str,
         reason: str,
+        kind: RecordKind = RecordKind.SPANS,
     ) -> Letter:
         """The head of a letter that is written now."""
         return cls(

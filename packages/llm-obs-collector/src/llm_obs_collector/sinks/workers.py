@@ -80,7 +80,7 @@ class Workers:
                     records,
                     config.sinks[name].worker,
                     DeadLetters(data_dir, name),
-                    key_of=self._keys.of,
+                    key_of=hosts("sink", name).tenant_key,
                     cache=cache,
                     derived_to=lambda: assembly.covered,
                     clock=hosts.clock,

@@ -11,7 +11,7 @@ import msgspec
 from llm_obs_core import config as settings
 from llm_obs_core import plugins
 from llm_obs_core.components import KeepsFolder, check_folder, components
-from llm_obs_core.roles import ROLES
+from llm_obs_core.roles import roles_of
 
 from llm_obs.commands.output import console, show
 from llm_obs.options import json_option
@@ -87,7 +87,7 @@ def check(path: str | None, as_json: bool) -> None:
     loaded = settings.load(path)
     installed = plugins.load()
     check_folder(loaded.server.data_dir, "server.data_dir")
-    for role in ROLES:
+    for role in roles_of("collector", "query"):
         for item in components(role, installed, loaded):
             if isinstance(item.options, KeepsFolder):
                 check_folder(item.options.folder_in(Path(loaded.server.data_dir)), item.where)
