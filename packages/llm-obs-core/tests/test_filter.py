@@ -204,7 +204,15 @@ COLUMNS = {column.name: None for column in SPAN_COLUMNS} | {
 }  # fmt: skip
 SPAN = Facts(
     COLUMNS,
-    attributes={"n": 3, "x": 1.5, "list": ["a", 2, None], "yes": True, "map": {"a": 1}, "llm_obs.tags": ["vip", "new"]},
+    attributes={
+        "n": 3,
+        "x": 1.5,
+        "list": ["a", 2, None],
+        "yes": True,
+        "map": {"a": 1},
+        "bytes": b"\xab",
+        "llm_obs.tags": ["vip", "new"],
+    },
     resource={"host": "h1"},
     content=(("input", '{"text":"A Refund, please"}'), ("output", "No policy.")),
     annotations=(("score", 5), ("label", ["good", "short"]), ("label", "odd")),
@@ -237,6 +245,8 @@ TRACE = {"cost_nano_usd": None, "span_count": 2}
         ("attributes.list != a", False),
         ("tags != vip", True),
         ("attributes.map exists and not attributes.map != 1", True),
+        ("attributes.bytes = ab", False),
+        ("attributes.bytes exists", True),
         ("attributes.nothing exists", False),
         ("tags in (vip)", True),
         ("resource.host starts_with H", True),

@@ -6,7 +6,7 @@ import struct
 
 import pytest
 from llm_obs_core.errors import LlmObsError, StoreError
-from llm_obs_core.interfaces import AggregateQuery, Cursor, Reader, Scope, Sink, SinkPart, TraceFilter
+from llm_obs_core.interfaces import AggregateQuery, Cursor, Reader, Scope, Sink, SinkPart, TraceQuery
 from llm_obs_core.model import Position
 from llm_obs_core_ext.scan import scan
 from llm_obs_testing.arrow import decode, encode
@@ -58,7 +58,7 @@ async def test_what_a_sink_wrote_a_reader_finds() -> None:
     assert await sink.start() == at(3)
     with pytest.raises(StoreError, match="behind test/0/3"):
         await sink.write([part], at(3), at(4))
-    page = await reader.find_traces(SCOPE, TraceFilter(), first=100)
+    page = await reader.find_traces(SCOPE, TraceQuery(), first=100)
     assert len(page.traces) == 30
     assert page.next is None
     assert page.coverage.fresh_to_ns == 7
@@ -79,7 +79,7 @@ async def test_a_list_is_walked_without_gaps() -> None:
     found: list[tuple[bytes, str]] = []
     after: Cursor | None = None
     while True:
-        page = await reader.find_traces(Scope(("a", "b")), TraceFilter(), first=3, after=after)
+        page = await reader.find_traces(Scope(("a", "b")), TraceQuery(), first=3, after=after)
         found += [(item.trace_id, item.tenant) for item in page.traces]
         if (after := page.next) is None:
             break

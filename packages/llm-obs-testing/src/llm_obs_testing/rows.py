@@ -1,17 +1,16 @@
-"""What rows of `SPAN_COLUMNS` mean, in plain Python."""
+"""Rows of columns as dicts."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import msgspec
-from llm_obs_core import semconv
 from llm_obs_core.interfaces import SpanBatch
-from llm_obs_core.model import CONTENT_SLOTS, Span, StatusCode
+from llm_obs_core.model import CONTENT_SLOTS, Span
 
 from llm_obs_testing.arrow import decode
 
-__all__ = ["Row", "is_call", "is_error", "model_of", "rows_of", "without_content"]
+__all__ = ["Row", "rows_of", "without_content"]
 
 Row = dict[str, Any]
 """Column name to value, every name of `SPAN_COLUMNS`."""
@@ -23,22 +22,6 @@ def rows_of(batch: SpanBatch) -> list[Row]:
     """The columns of each span."""
     columns = {name: decode(column) for name, column in batch.columns().items()}
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
-
-
-def is_call(row: Row) -> bool:
-    """Whether the row is a model call whose usage is added up."""
-    return row["operation"] in semconv.MODEL_CALLS and row["usage_role"] in (None, "leaf")
-
-
-def is_error(row: Row) -> bool:
-    """Whether the row failed: OTLP status error, or an error type."""
-    return row["status_code"] == StatusCode.ERROR or row["error_type"] is not None
-
-
-def model_of(row: Row) -> str | None:
-    """The model that answered, else the one asked for."""
-    found: str | None = row["response_model"] if row["response_model"] is not None else row["request_model"]
-    return found
 
 
 def without_content(span: Span) -> Span:

@@ -62,7 +62,7 @@ def meets_any(where: Filter, spans: Sequence[Facts], trace: Mapping[str, object]
         case Condition():
             field = field_of(where.field)
             if field.source is Source.TRACE:
-                return _holds(where, [trace[field.key]])
+                return _holds(where, [_plain(trace[field.key])])
             return any(_holds(where, _values(field, span)) for span in spans)
 
 
@@ -78,7 +78,7 @@ def _values(field: Field, span: Facts) -> list[object]:
         case Source.SPAN if field.key == "error":
             return [is_error(span.columns)]
         case Source.SPAN:
-            return [span.columns[field.key]]
+            return [_plain(span.columns[field.key])]
         case Source.ATTRIBUTES:
             return _elements(span.attributes.get(field.key))
         case Source.RESOURCE:
@@ -89,6 +89,11 @@ def _values(field: Field, span: Facts) -> list[object]:
             return [item for key, value in span.annotations if key == field.key for item in _elements(value)]
         case Source.TRACE:
             raise AssertionError("a field of the trace is not one of a span")
+
+
+def _plain(value: object) -> object:
+    """A column's value; ids as hexadecimal text."""
+    return value.hex() if isinstance(value, bytes) else value
 
 
 def _elements(value: object) -> list[object]:
@@ -113,8 +118,7 @@ def _compared(op: str, value: object, wanted: Scalar) -> bool:
         same = isinstance(wanted, bool) and isinstance(value, bool)
         return same and ((op == "eq" and value == wanted) or (op == "ne" and value != wanted))
     if isinstance(wanted, str):
-        text = value.hex() if isinstance(value, bytes) else value
-        return isinstance(text, str) and _text(op, text, wanted)
+        return isinstance(value, str) and _text(op, value, wanted)
     return isinstance(value, _NUMBERS) and _ordered(op, value, wanted)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -14,6 +14,8 @@ __all__ = ["sessions_of", "summarize", "trace_fields"]
 
 Row = Mapping[str, Any]
 
+_STORED: Final = tuple(column for column in SUMMARY_COLUMNS if column.name in TraceSummary.__struct_fields__)
+
 
 def summarize(tenant: str, rows: Sequence[Row]) -> TraceSummary:
     """The summary of a trace.
@@ -22,8 +24,7 @@ def summarize(tenant: str, rows: Sequence[Row]) -> TraceSummary:
         tenant: Its tenant.
         rows: At least `SUMMED_COLUMNS` of its spans, at least one span.
     """
-    stored = [column for column in SUMMARY_COLUMNS if column.name in TraceSummary.__struct_fields__]
-    return TraceSummary(tenant=tenant, **{column.name: _folded(column, rows) for column in stored})
+    return TraceSummary(tenant=tenant, **_all_folded(_STORED, rows))
 
 
 def trace_fields(trace: TraceSummary) -> dict[str, object]:
@@ -43,15 +44,18 @@ def sessions_of(traces: Sequence[TraceSummary]) -> list[SessionSummary]:
         if trace.session_id is not None:
             groups.setdefault((trace.tenant, trace.session_id), []).append(msgspec.structs.asdict(trace))
     found = [
-        SessionSummary(tenant=tenant, **{column.name: _folded(column, rows) for column in SESSION_COLUMNS})
-        for (tenant, _), rows in groups.items()
+        SessionSummary(tenant=tenant, **_all_folded(SESSION_COLUMNS, rows)) for (tenant, _), rows in groups.items()
     ]
     found.sort(key=lambda session: (session.end_ns, session.session_id, session.tenant), reverse=True)
     return found
 
 
-def _folded(column: SummaryColumn, all_rows: Sequence[Row]) -> Any:
-    rows = [row for row in all_rows if ROWS[column.rows](row)]
+def _all_folded(columns: Sequence[SummaryColumn], rows: Sequence[Row]) -> dict[str, Any]:
+    chosen = {name: [row for row in rows if ROWS[name](row)] for name in {column.rows for column in columns}}
+    return {column.name: _folded(column, chosen[column.rows]) for column in columns}
+
+
+def _folded(column: SummaryColumn, rows: Sequence[Row]) -> Any:
     match column.fold:
         case "count":
             return len(rows)
