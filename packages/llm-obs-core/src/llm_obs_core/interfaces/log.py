@@ -51,7 +51,7 @@ class LogWriter(Protocol):
     """Appends to one stream."""
 
     async def append(
-        self, records: Sequence[LogRecord], *, expect: Position | None | UnsetType = UNSET
+        self, records: Sequence[LogRecord], *, expect: Position | UnsetType | None = UNSET
     ) -> Sequence[Appended]:
         """Appends records, all or none, and returns when they are durable.
 
