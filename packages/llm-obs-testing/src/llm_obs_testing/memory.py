@@ -10,9 +10,8 @@ from typing import Final
 import msgspec
 from llm_obs_core.errors import PermanentError, StoreError
 from llm_obs_core.interfaces import ContentItem, SinkLimits, SinkPart, SinkWrite, StoredAnnotation
-from llm_obs_core.model import CONTENT_SLOTS, SEQUENCE_COLUMN, PayloadKind, Position, Span
+from llm_obs_core.model import CONTENT_SLOTS, PayloadKind, Position, Span
 
-from llm_obs_testing.arrow import decode
 from llm_obs_testing.measures import measure_rows
 from llm_obs_testing.memory_reader import MemoryReader
 from llm_obs_testing.parts import Correction, make_parts
@@ -95,13 +94,7 @@ def _spans(part: SinkPart) -> list[_Stored]:
 
 
 def _measures(part: SinkPart) -> dict[Position, list[Row]]:
-    rows = measure_rows(part.rows)
-    column = part.rows.columns().get(SEQUENCE_COLUMN.name)
-    sequences = [part.last.sequence] * len(rows) if column is None else decode(column)
-    found: dict[Position, list[Row]] = {}
-    for sequence, row in zip(sequences, rows, strict=True):
-        found.setdefault(msgspec.structs.replace(part.last, sequence=sequence), []).append(row)
-    return found
+    return {part.last: measure_rows(part.rows)}
 
 
 class MemoryStore:
@@ -241,8 +234,6 @@ class UpsertSink:
         """Keeps part by part; one that fails leaves the parts before it."""
         check_kinds(write.parts)
         for part in _in_order(write.parts):
-            if part.kind is PayloadKind.MEASURES and SEQUENCE_COLUMN.name not in part.rows.columns():
-                raise StoreError(f"measures with a column {SEQUENCE_COLUMN.name}", where=f"{part.first} to {part.last}")
             self.store.write([part])
             await asyncio.sleep(0)
 

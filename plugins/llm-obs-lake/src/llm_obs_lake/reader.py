@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Final, TypeVar
 
 from llm_obs_core.errors import LlmObsError, StoreError
@@ -14,6 +15,7 @@ from llm_obs_core.interfaces import (
     AggregateQuery,
     AggregateResult,
     Cursor,
+    Host,
     Scope,
     StoredSpans,
     StoredTrace,
@@ -42,9 +44,9 @@ _QUESTIONS_AT_ONCE: Final = 4
 T = TypeVar("T")
 
 
-def make(options: LakeOptions) -> LakeReader:
+def make(options: LakeOptions, host: Host) -> LakeReader:
     """The factory of the reader `lake`."""
-    return LakeReader(options)
+    return LakeReader(options, host)
 
 
 class LakeReader:
@@ -52,11 +54,12 @@ class LakeReader:
 
     Args:
         options: The lake's options.
+        host: Says where the store is; None for a lake of its own folder.
     """
 
-    def __init__(self, options: LakeOptions) -> None:
+    def __init__(self, options: LakeOptions, host: Host | None = None) -> None:
         self._options = options
-        self._folder = Folder(options.folder)
+        self._folder = Folder(options.folder_in(Path() if host is None else host.data_dir))
         self._opened: _Opened | None = None
 
     async def start(self) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, TypeVar
 
+import structlog
 from llm_obs_core.errors import StoreError
-from llm_obs_core.interfaces import SinkLimits, SinkPart
+from llm_obs_core.interfaces import Host, SinkLimits, SinkPart
 from llm_obs_core.model import Position
 from llm_obs_core.owned import sync_directory
 from llm_obs_core.threads import in_thread
@@ -26,9 +28,9 @@ __all__ = ["LakeSink", "make"]
 T = TypeVar("T")
 
 
-def make(options: LakeOptions) -> LakeSink:
+def make(options: LakeOptions, host: Host) -> LakeSink:
     """The factory of the sink `lake`."""
-    return LakeSink(options)
+    return LakeSink(options, host)
 
 
 class LakeSink:
@@ -36,11 +38,15 @@ class LakeSink:
 
     Args:
         options: The lake's options.
+        host: Says where the store is and whose Position it starts from; None for a lake of its own folder, which
+            goes on after whoever wrote last.
     """
 
-    def __init__(self, options: LakeOptions) -> None:
+    def __init__(self, options: LakeOptions, host: Host | None = None) -> None:
         self._options = options
-        self._folder = Folder(options.folder)
+        self._writer = "" if host is None else host.writer
+        self._logger = structlog.get_logger("llm_obs.lake") if host is None else host.logger
+        self._folder = Folder(options.folder_in(Path() if host is None else host.data_dir))
         self._catalog: Catalog | None = None
         self._thread: ThreadPoolExecutor | None = None
         self._upkeep: Background | None = None
@@ -85,8 +91,8 @@ class LakeSink:
         try:
             self._catalog = Catalog(self._folder.catalog, write=True)
             self._folder.remove_orphans(self._catalog.paths())
-            stored = self._catalog.position(self._options.writer)
-            self._upkeep = Background(Upkeep(self._folder, self._options), self._options.merge_interval_s)
+            stored = self._catalog.position(self._writer)
+            self._upkeep = Background(Upkeep(self._folder, self._options), self._options.merge_interval_s, self._logger)
         except BaseException:
             self._close()
             raise
