@@ -13,8 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from llm_obs_collector.budget import Budget
 from llm_obs_collector.pipeline import Meaning, Pipeline
 from llm_obs_collector.scrub import DEFAULT, Scanner
+from llm_obs_collector.signals import builtin
 from llm_obs_core import config, plugins
 from llm_obs_core.interfaces import Context, ScrubRules, SinkPart
 from llm_obs_core.model import Codec, Position, RecordKind
@@ -56,7 +58,8 @@ def measure(spans: int, seconds: float = 0.3) -> dict[str, float]:
     installed = plugins.load()
     meaning = Meaning.configured(installed, loaded)
     scanner = Scanner([ScrubRules(1, builtin=DEFAULT)])
-    pipeline = Pipeline(None, scanner, loaded.receiver, meaning=meaning)  # type: ignore[arg-type]  # no log is reached
+    signals = builtin(scanner, loaded.receiver, meaning)
+    pipeline = Pipeline(None, signals, Budget(1 << 30))  # type: ignore[arg-type]  # no log is reached
     body = bytes(make(1, spans, 1024).stamp(1, time.time_ns()))
     context = Context("default", RecordKind.SPANS, time.time_ns())
     batch = scan(body, keys=meaning.keys)
@@ -75,7 +78,7 @@ def measure(spans: int, seconds: float = 0.3) -> dict[str, float]:
     meaning.apply(batch, scrubbed)
     scanner.scrub(batch, scrubbed)
     took("emit", lambda: emit(batch, scrubbed))
-    record = pipeline.prepare(body, context).record
+    record = pipeline.prepare(body, context).records[0]
     whole = took("all before the log", lambda: pipeline.prepare(body, context))
     found["digest, record"] = whole - found["scan"] - found["normalise, price"] - found["scrub"] - found["emit"]
     _log(record, spans, took)
@@ -124,7 +127,7 @@ def _sink(payload: bytes, spans: int, took: Callable[..., float]) -> None:
         parts.append(scan(body))
     whole = SpanBatch.concat(parts)
     folder = Path(tempfile.mkdtemp(prefix="llm-obs-stages-"))
-    sink = LakeSink(LakeOptions(path=str(folder), writer="bench", merge=False))
+    sink = LakeSink(LakeOptions(path=str(folder), merge=False))
     try:
         sink._open()
         sequence = 0

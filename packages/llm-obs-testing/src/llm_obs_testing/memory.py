@@ -32,7 +32,6 @@ from llm_obs_core.interfaces import (
 from llm_obs_core.model import (
     CONTENT_SLOTS,
     MEASURE_KEYS,
-    SEQUENCE_COLUMN,
     SPAN_COLUMNS,
     PayloadKind,
     Position,
@@ -123,13 +122,7 @@ def _spans(part: SinkPart) -> list[_Stored]:
 
 
 def _measures(part: SinkPart) -> dict[Position, list[Row]]:
-    rows = measure_rows(part.rows)
-    column = part.rows.columns().get(SEQUENCE_COLUMN.name)
-    sequences = [part.last.sequence] * len(rows) if column is None else decode(column)
-    found: dict[Position, list[Row]] = {}
-    for sequence, row in zip(sequences, rows, strict=True):
-        found.setdefault(msgspec.structs.replace(part.last, sequence=sequence), []).append(row)
-    return found
+    return {part.last: measure_rows(part.rows)}
 
 
 class _Trace(msgspec.Struct):
@@ -281,8 +274,6 @@ class UpsertSink:
         """Keeps part by part; one that fails leaves the parts before it."""
         check_kinds(write.parts)
         for part in _in_order(write.parts):
-            if part.kind is PayloadKind.MEASURES and SEQUENCE_COLUMN.name not in part.rows.columns():
-                raise StoreError(f"measures with a column {SEQUENCE_COLUMN.name}", where=f"{part.first} to {part.last}")
             self.store.write([part])
             await asyncio.sleep(0)
 

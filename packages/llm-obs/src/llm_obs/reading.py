@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from llm_obs_core import plugins
-from llm_obs_core.components import configured
 from llm_obs_core.config import Config
 from llm_obs_core.interfaces import Coverage, Scope
 
@@ -92,13 +91,13 @@ def read(
 
 @asynccontextmanager
 async def _opened(config: Config, scope: Scope) -> AsyncIterator[Asking]:
+    from llm_obs_query.readers import make_readers
     from llm_obs_query.stores import Stores
 
     from llm_obs.serving import configure_logs
 
     configure_logs()
-    sections = configured(plugins.load(), "reader", config.readers, config.server)
-    stores = Stores({section.name: section.make() for section in sections}, config.query.timeout_s)
+    stores = Stores(make_readers(plugins.load(), config), config.query.timeout_s)
     await stores.start()
     try:
         yield Asking(stores, scope)

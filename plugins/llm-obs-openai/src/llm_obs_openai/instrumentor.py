@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import wrapt
+from llm_obs_core.interfaces import Host
 
 from llm_obs_openai.call import quietly
 from llm_obs_openai.config import OpenAIOptions
@@ -27,7 +28,7 @@ It is looked up at each call, so clients and bound methods that are older than t
 METHOD: Final = "request"
 
 
-def make(options: OpenAIOptions) -> OpenAIInstrumentor:
+def make(options: OpenAIOptions, host: Host) -> OpenAIInstrumentor:
     """The factory of the instrumentor `openai`."""
     return OpenAIInstrumentor(options)
 

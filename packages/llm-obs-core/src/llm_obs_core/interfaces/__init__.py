@@ -1,13 +1,14 @@
 """What a component must be, by role. Everything here is structural: a plugin needs no base class.
 
-The house rules of every component: a factory makes it and does no work; `start` may block or fail with a clear error;
-`stop` may be called twice and after a failed start; a component is never changed while it runs, a reload makes a new
-one, swaps, and stops the old one.
+The house rules of every component: a factory makes it of its options and its `Host` and does no work; `start` may block
+or fail with a clear error; `stop` may be called twice and after a failed start; a component is never changed while it
+runs, a reload makes a new one, swaps, and stops the old one.
 """
 
 from llm_obs_core.interfaces.batch import Arrow, ContentBatch, MeasureBatch, Rows, SpanBatch
-from llm_obs_core.interfaces.ingest import Consumer, Context, Outcome, Principal, Receiver
-from llm_obs_core.interfaces.instrument import HeadSampler, Instrumentor, SamplingDecision
+from llm_obs_core.interfaces.host import Clock, Host, Logger, Metrics, Observe
+from llm_obs_core.interfaces.ingest import Consumer, Context, Outcome, Principal, Receiver, Reservation
+from llm_obs_core.interfaces.instrument import Instrumentor
 from llm_obs_core.interfaces.log import Appended, Feed, Log, LogStats, LogWriter, StoredRecord
 from llm_obs_core.interfaces.operations import (
     Collect,
@@ -25,17 +26,7 @@ from llm_obs_core.interfaces.operations import (
     Sum,
     When,
 )
-from llm_obs_core.interfaces.process import (
-    Price,
-    PriceBand,
-    PriceKey,
-    Pricer,
-    Scrubber,
-    ScrubRules,
-    TailPolicy,
-    TextHit,
-    TextScrubber,
-)
+from llm_obs_core.interfaces.process import Price, PriceBand, PriceKey, Pricer, Scrubber, ScrubRules
 from llm_obs_core.interfaces.read import (
     AggregateQuery,
     AggregateResult,
@@ -62,6 +53,7 @@ __all__ = [
     "AggregateRow",
     "Appended",
     "Arrow",
+    "Clock",
     "Collect",
     "Consumer",
     "ContentBatch",
@@ -74,15 +66,18 @@ __all__ = [
     "EnumMap",
     "Extract",
     "Feed",
-    "HeadSampler",
+    "Host",
     "Instrumentor",
     "Log",
     "LogStats",
     "LogWriter",
+    "Logger",
     "MeasureBatch",
     "Member",
+    "Metrics",
     "Normalizer",
     "NormalizerRules",
+    "Observe",
     "Operation",
     "Outcome",
     "Place",
@@ -94,8 +89,8 @@ __all__ = [
     "Reader",
     "Receiver",
     "Rename",
+    "Reservation",
     "Rows",
-    "SamplingDecision",
     "Scale",
     "Scope",
     "ScrubRules",
@@ -110,9 +105,6 @@ __all__ = [
     "StoredSpans",
     "StoredTrace",
     "Sum",
-    "TailPolicy",
-    "TextHit",
-    "TextScrubber",
     "TraceFilter",
     "TraceOutline",
     "TracePage",

@@ -1,11 +1,11 @@
-"""In the application: instrumentors and head samplers, which the SDK loads."""
+"""In the application: instrumentors, which the SDK loads."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
-__all__ = ["HeadSampler", "Instrumentor", "SamplingDecision"]
+__all__ = ["Instrumentor"]
 
 
 class Instrumentor(Protocol):
@@ -23,20 +23,3 @@ class Instrumentor(Protocol):
 
     def wrapped(self) -> Mapping[str, bool]:
         """Symbol to whether it is wrapped, for `llm-obs plugins`."""
-
-
-class SamplingDecision(NamedTuple):
-    """A head sampler's word: record or not, and the 56-bit rejection threshold that it used."""
-
-    sampled: bool
-    threshold: int
-    kept_by: str = ""
-
-
-class HeadSampler(Protocol):
-    """Decides at the start of a local root whether its trace is recorded."""
-
-    def decide(
-        self, trace_id: int, parent_sampled: bool | None, name: str, attributes: Mapping[str, Any] | None
-    ) -> SamplingDecision:
-        """Consistent by trace id: two services with the same rate decide the same (W3C tracestate `ot=th`)."""

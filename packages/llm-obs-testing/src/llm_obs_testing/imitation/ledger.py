@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 from llm_obs_core.interfaces.process import PriceKey
-from llm_obs_core.pricing import BundledPricer
+from llm_obs_enrich.pricing import BundledPricer
 
 from llm_obs_testing.imitation.answer import Usage
 
