@@ -193,7 +193,7 @@ class SinkHarness:
             parts = self.given(spans[max(start - 1, 0) : end], first, last, tenant=tenant)
             writes.append([part for part in parts if part.kind is not PayloadKind.MEASURES])
         if self.takes(PayloadKind.MEASURES):
-            writes[-1].append(make_measures(spans, first if last is None else last, tenant=tenant))
+            writes[-1].append(make_measures(spans, last, tenant=tenant))
         return writes
 
 
