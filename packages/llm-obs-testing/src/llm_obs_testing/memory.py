@@ -38,7 +38,6 @@ from llm_obs_core.model import (
     Span,
 )
 
-from llm_obs_testing.arrow import decode
 from llm_obs_testing.measures import MINUTE_NS, aggregate, key_value, measure_rows
 from llm_obs_testing.parts import Annotation, Correction, make_annotations, make_parts
 from llm_obs_testing.rows import Row, rows_of, without_content
