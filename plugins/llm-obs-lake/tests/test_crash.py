@@ -20,7 +20,7 @@ from llm_obs_core.interfaces import TraceFilter
 from llm_obs_lake.catalog import Catalog
 from llm_obs_lake.reader import LakeReader
 from llm_obs_lake.sink import LakeSink
-from llm_obs_testing.parts import make_part, position
+from llm_obs_testing.parts import make_parts, make_write
 from llm_obs_testing.spans import make_span, make_traces
 
 CHILD = {**os.environ, "PYTHONPATH": str(Path(__file__).parent / "support")}
@@ -106,7 +106,7 @@ def write_until_killed(folder: Path) -> None:
         number = held.sequence if held else 0
         while True:
             number += 1
-            await sink.write([make_part([make_span(number)], number)], position(number), position(number))
+            await sink.write(make_write(make_parts([make_span(number)], number)))
             os.write(1, b"%d\n" % number)
 
     asyncio.run(work())

@@ -21,7 +21,7 @@ from llm_obs_lake.plan import units
 from llm_obs_lake.reader import LakeReader
 from llm_obs_lake.sink import LakeSink
 from llm_obs_lake.upkeep import Round
-from llm_obs_testing.parts import make_part, position
+from llm_obs_testing.parts import make_parts, make_write
 from llm_obs_testing.spans import make_span, make_traces
 
 
@@ -124,8 +124,8 @@ async def test_a_sink_merges_while_it_writes_and_a_reader_reads(tmp_path: Path) 
     await sink.start()
     await reader.start()
     for number in range(1, 41):
-        part = make_part(make_traces(2, first=number * 2), number, received_ns=DAY_NS)
-        await sink.write([part], position(number), position(number))
+        parts = make_parts(make_traces(2, first=number * 2), number, received_ns=DAY_NS)
+        await sink.write(make_write(parts))
         page = await reader.find_traces(SCOPE, TraceFilter(), first=100)
         assert len(page.traces) == number * 2
         for item in page.traces[::9]:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 from lakes import fill, live, paths
-from llm_obs_lake.schema import FORMAT, KINDS
+from llm_obs_lake.ddl import FORMAT
+from llm_obs_lake.schema import KINDS
 from llm_obs_testing.spans import make_traces
 
 GOLDEN = Path(__file__).parent / "golden" / "schema.txt"

@@ -9,11 +9,11 @@ from llm_obs_core.model import CONTENT_SLOTS
 
 from llm_obs_lake.engine import Engine, Parameters
 from llm_obs_lake.gather import rows_at
-from llm_obs_lake.view import View
+from llm_obs_lake.view import View, relation
 
 __all__ = ["Unit", "read_content"]
 
-Unit = tuple[str, str, int, int]
+Unit = tuple[str, str, int, str, int, int]
 """`Segment.unit`: which files belong together."""
 
 
@@ -42,8 +42,9 @@ def read_content(
         return {}
     paths = dict(zip(view.paths(segments), segments, strict=True))
     bound = Parameters()
-    columns = "filename, span_id, slot, index, digest, body_bytes, body_row" + (", body" if scope.content else "")
-    source = f"read_parquet({bound.bind(list(paths))}, filename = true)"
+    names = ["span_id", "slot", "index", "digest", "body_bytes", "body_row", *(["body"] if scope.content else [])]
+    columns = ", ".join(["filename", *(f'"{name}"' for name in names)])
+    source = f"({relation(view, segments, ['trace_id', *names], bound, filename=True)})"
     where = f"trace_id = {bound.bind(trace_id)}"
     if ids is not None:
         where += f" AND span_id IN (SELECT unnest({bound.bind(list(ids))}))"
@@ -52,7 +53,7 @@ def read_content(
     if scope.content:
         for path in paths:
             wanted = sorted({row[6] for row in rows if row[0] == path and row[7] is None})
-            bodies |= {(path, row): body for row, body in rows_at(path, wanted, "body").items()}
+            bodies |= {(path, row): body for row, body in rows_at(view.blobs, paths[path], wanted, "body").items()}
     items: dict[tuple[Unit, bytes], list[ContentItem]] = {}
     for path, span_id, slot, index, digest, body_bytes, body_row, *body in rows:
         text = (body[0] if body[0] is not None else bodies[path, body_row]) if scope.content else None

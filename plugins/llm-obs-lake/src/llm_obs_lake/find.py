@@ -17,17 +17,18 @@ from llm_obs_lake.engine import Engine, Parameters
 from llm_obs_lake.fold import fold
 from llm_obs_lake.schema import SCHEMAS, Kind
 from llm_obs_lake.summary import summaries_of
-from llm_obs_lake.view import View, union
+from llm_obs_lake.view import View, relation
 
-__all__ = ["find_traces"]
+__all__ = ["FIRST_ROWS", "find_traces"]
 
-_FIRST_ROWS: Final = 262_144
+FIRST_ROWS: Final = 262_144
 """Rows of summaries that the first look goes through; each further one through eight times as many."""
 _WIDER: Final = 8
 
 _COLUMNS: Final = (
-    "trace_id, start_ns, end_ns, has_root, name_start_ns, name, error_count, input_tokens, output_tokens, cost_nano_usd"
-)
+    "trace_id", "start_ns", "end_ns", "has_root", "name_start_ns", "name", "error_count", "input_tokens",
+    "output_tokens", "cost_nano_usd",
+)  # fmt: skip
 _OF_SUMS: Final = {
     "name": ("contains(lower(min(struct_pack(a := NOT has_root, b := name_start_ns, c := name)).c), lower({}))"),
     "min_duration_ns": "max(end_ns) - min(start_ns) >= {}",
@@ -63,15 +64,21 @@ class _Window(NamedTuple):
 
 
 def find_traces(
-    engine: Engine, view: View, scope: Scope, where: TraceFilter, first: int, after: Cursor | None
+    engine: Engine,
+    view: View,
+    scope: Scope,
+    where: TraceFilter,
+    first: int,
+    after: Cursor | None,
+    first_rows: int = FIRST_ROWS,
 ) -> list[TraceSummary]:
-    """The first traces that match, in the order of `Cursor`."""
+    """The first traces that match, in the order of `Cursor`; `first_rows` is for tests of large stores."""
     found: list[TraceSummary] = []
     prefix = _prefix(where.trace_id)
     if prefix is None or first <= 0:
         return found
     tenants = list(dict.fromkeys(scope.tenants))
-    for window in _windows(view, tenants, where):
+    for window in _windows(view, tenants, where, first_rows):
         wanted = first
         while True:
             candidates = _candidates(engine, view, window, where, prefix, wanted, after)
@@ -84,12 +91,12 @@ def find_traces(
     return found[:first]
 
 
-def _windows(view: View, tenants: Sequence[str], where: TraceFilter) -> Iterator[_Window]:
+def _windows(view: View, tenants: Sequence[str], where: TraceFilter, first_rows: int) -> Iterator[_Window]:
     segments = [segment for tenant in tenants for segment in view.of(tenant, "summaries")]
     segments.sort(key=lambda segment: segment.max_start_ns, reverse=True)
     if where.start_ns is not None:
         segments = [segment for segment in segments if segment.max_start_ns >= where.start_ns]
-    rows, limit = 0, _FIRST_ROWS
+    rows, limit = 0, first_rows
     for number, segment in enumerate(segments):
         if rows and rows + segment.rows > limit:
             yield _Window(segment.max_start_ns + 1, segments[:number])
@@ -141,19 +148,12 @@ def _candidates(
         having.append(f"(min(start_ns), trace_id, tenant) < ({start_ns}, {trace_id}, {tenant})")
     if (spans := _spans(view, segments, window, where, bound)) is not None:
         row.append(f"(tenant, trace_id) IN ({spans})")
-    source = _source(view, segments, _COLUMNS, bound)
+    source = relation(view, segments, _COLUMNS, bound)
     return engine.rows(
         f"SELECT tenant, trace_id FROM ({source}) WHERE {' AND '.join(row)} GROUP BY tenant, trace_id "
         f"HAVING {' AND '.join(having)} ORDER BY min(start_ns) DESC, trace_id DESC, tenant DESC LIMIT {int(limit)}",
         bound.values,
     )
-
-
-def _source(view: View, segments: Sequence[Segment], columns: str, bound: Parameters) -> str:
-    by_tenant: dict[str, list[Segment]] = {}
-    for segment in segments:
-        by_tenant.setdefault(segment.tenant, []).append(segment)
-    return union(((tenant, view.paths(members)) for tenant, members in by_tenant.items()), columns, bound)
 
 
 def _spans(
@@ -173,12 +173,10 @@ def _spans(
         for segment in view.of(tenant, "spans")
         if window.start_ns is None or segment.max_start_ns >= window.start_ns
     ]
-    source = _source(
-        view,
-        segments,
-        "trace_id, request_model, response_model, " + ", ".join(name for name in _OF_SPANS if name != "model"),
-        bound,
-    )
+    if not segments:  # all of them are damaged
+        return "SELECT NULL, NULL WHERE false"
+    names = ["trace_id", "request_model", "response_model", *(name for name in _OF_SPANS if name != "model")]
+    source = relation(view, segments, names, bound)
     if len(conditions) == 1:
         return f"SELECT DISTINCT tenant, trace_id FROM ({source}) WHERE {conditions[0]}"
     every = " AND ".join(f"bool_or({condition})" for condition in conditions)
@@ -191,10 +189,10 @@ def _whole(engine: Engine, view: View, candidates: Sequence[tuple[str, bytes]]) 
     found: list[TraceSummary] = []
     for tenant in dict.fromkeys(tenant for tenant, _ in candidates):
         bound = Parameters()
-        paths = bound.bind(view.paths(view.of(tenant, kind)))
+        source = relation(view, view.of(tenant, kind), SCHEMAS[kind].names, bound)
         ids = bound.bind([trace_id for owner, trace_id in candidates if owner == tenant])
         partials = engine.table(
-            f"SELECT * FROM read_parquet({paths}) WHERE trace_id IN (SELECT unnest({ids})) ORDER BY trace_id",
+            f"SELECT * EXCLUDE (tenant) FROM ({source}) WHERE trace_id IN (SELECT unnest({ids})) ORDER BY trace_id",
             bound.values,
         )
         found += summaries_of(tenant, fold(_cast(partials, SCHEMAS[kind])))

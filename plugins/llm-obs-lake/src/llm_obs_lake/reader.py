@@ -30,7 +30,7 @@ from llm_obs_lake.catalog import Catalog, Segment
 from llm_obs_lake.config import LakeOptions
 from llm_obs_lake.damage import FIX, Damage, UnreadableError
 from llm_obs_lake.engine import Engine
-from llm_obs_lake.find import find_traces
+from llm_obs_lake.find import FIRST_ROWS, find_traces
 from llm_obs_lake.folder import Folder
 from llm_obs_lake.held import HeldMeasures
 from llm_obs_lake.lease import Lease
@@ -55,10 +55,12 @@ class LakeReader:
     Args:
         options: The lake's options.
         host: Says where the store is; None for a lake of its own folder.
+        first_rows: As `find_traces` takes it.
     """
 
-    def __init__(self, options: LakeOptions, host: Host | None = None) -> None:
+    def __init__(self, options: LakeOptions, host: Host | None = None, first_rows: int = FIRST_ROWS) -> None:
         self._options = options
+        self._first_rows = first_rows
         self._folder = Folder(options.folder_in(Path() if host is None else host.data_dir))
         self._opened: _Opened | None = None
 
@@ -76,7 +78,8 @@ class LakeReader:
         """The traces that match, newest first."""
 
         def work(opened: _Opened, view: View) -> TracePage:
-            found = find_traces(opened.engine, view, scope, where, first + 1, after) if first > 0 else []
+            wanted = first + 1 if first > 0 else 0
+            found = find_traces(opened.engine, view, scope, where, wanted, after, self._first_rows)
             page = tuple(found[:first])
             last = page[-1] if len(found) > first else None
             place = None if last is None else Cursor(last.start_ns, last.trace_id, last.tenant)
@@ -134,9 +137,9 @@ class _Opened:
                 where=str(folder.path),
                 fix="start `llm-obs up` or the collector, which make it, or correct server.data_dir",
             )
-        self._root = str(folder.segments.absolute())
+        self._folder = folder
         self._limit_bytes = options.memory_limit_bytes
-        self._damage = Damage(folder.segments.absolute())
+        self._damage = Damage(folder.blobs)
         self._catalog = Catalog(folder.catalog, write=False)
         self._looking = threading.Lock()
         self._seen: tuple[int, int, View] | None = None
@@ -146,7 +149,7 @@ class _Opened:
             opened.callback(self._lease.close)
             self.engine = Engine(folder.segments, options.memory_limit_bytes, options.threads)
             opened.pop_all()
-        self._held = HeldMeasures(options.measures_memory_bytes, options.threads)
+        self._held = HeldMeasures(folder.blobs, options.measures_memory_bytes, options.threads)
         self.threads = ThreadPoolExecutor(_QUESTIONS_AT_ONCE, thread_name_prefix="lake-reader")
 
     def ask(self, scope: Scope, work: Callable[[_Opened, View], T]) -> T:
@@ -170,7 +173,7 @@ class _Opened:
                     raise StoreError(
                         "a trace of files that can be read",
                         got=f"none; it may be in {', '.join(view.damaged)}",
-                        where=self._root,
+                        where=str(self._folder.segments),
                         fix=FIX,
                     )
                 return answer
@@ -187,8 +190,8 @@ class _Opened:
                 by_kind: dict[tuple[str, Kind], list[Segment]] = {}
                 for segment in now.segments:
                     by_kind.setdefault((segment.tenant, segment.kind), []).append(segment)
-                view = View(self._root, by_kind, now.fresh_to_ns, self._blocks)
-                self._held.keep_only(set(view.paths(part for part in now.segments if part.kind == "measures")))
+                view = View(self._folder.blobs, by_kind, now.fresh_to_ns, self._blocks)
+                self._held.keep_only({part.path for part in now.segments if part.kind == "measures"})
                 self._seen = (mark, now.generation, view)
             return self._seen[1:]
 

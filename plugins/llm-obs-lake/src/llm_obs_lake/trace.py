@@ -20,7 +20,7 @@ from llm_obs_lake.filter import may_hold, trace_hash
 from llm_obs_lake.fold import FOLDED_COLUMNS, fold_spans
 from llm_obs_lake.schema import SCHEMAS
 from llm_obs_lake.summary import summaries_of
-from llm_obs_lake.view import View
+from llm_obs_lake.view import View, relation
 
 __all__ = ["read_outline", "read_spans", "read_trace"]
 
@@ -32,6 +32,7 @@ T = TypeVar("T")
 class _Files(NamedTuple):
     """The files of one tenant that may hold the trace."""
 
+    view: View
     tenant: str
     by_path: dict[str, Segment]
 
@@ -100,7 +101,7 @@ def _first(view: View, scope: Scope, trace_id: bytes, read: Callable[[_Files], T
             for segment in view.of(tenant, "spans")
             if segment.id not in blocks or may_hold(blocks[segment.id], hash)
         ]
-        files = _Files(tenant, dict(zip(view.paths(segments), segments, strict=True)))
+        files = _Files(view, tenant, dict(zip(view.paths(segments), segments, strict=True)))
         if segments and (found := read(files)) is not None:
             return found
     return None
@@ -116,7 +117,8 @@ def _rows(
 ) -> _Found | None:
     """Columns of the trace's spans, or of some, by start; of spans with the same ids the one that came last."""
     bound = Parameters()
-    source = f"read_parquet({bound.bind(list(files.by_path))}, filename = true)"
+    needed = list(dict.fromkeys(["trace_id", "span_id", "start_ns", *columns]))
+    source = f"({relation(files.view, files.by_path.values(), needed, bound, filename=True)})"
     where = f"trace_id = {bound.bind(trace_id)}"
     if ids is not None:
         where += f" AND span_id IN (SELECT unnest({bound.bind(list(ids))}))"
@@ -132,7 +134,7 @@ def _rows(
         newest: dict[bytes, int] = {}
         for row, (span_id, segment) in enumerate(zip(table["span_id"].to_pylist(), of_row, strict=True)):
             kept = newest.setdefault(span_id, row)
-            if segment.last_sequence > of_row[kept].last_sequence:
+            if segment.unit > of_row[kept].unit:
                 newest[span_id] = row
         rows = sorted(newest.values())
         table, of_row = table.take(rows), [of_row[row] for row in rows]
