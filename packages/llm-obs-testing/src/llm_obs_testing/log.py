@@ -224,8 +224,8 @@ class MemoryFeed:
         readers[self._reader] = max(readers[self._reader], position.sequence)
 
     async def follow(self, held: Position) -> None:
-        """What is appended from now on is greater; Positions of other writers and streams cannot be compared."""
-        if (held.writer, held.stream) == (self._writer, self._stream):
+        """What is appended from now on is greater; a Position of another writer cannot be compared."""
+        if held.writer == self._writer:
             self._sequence.last = max(self._sequence.last, held.sequence)
 
     async def lag(self, after: Position | None) -> int:

@@ -20,11 +20,12 @@ from llm_obs_core.model import (
     Span,
     Stream,
 )
+from llm_obs_core.summary.columns import is_call
 from llm_obs_core_ext.scan import scan
 
 from llm_obs_testing.measures import measure_rows
 from llm_obs_testing.otlp import request
-from llm_obs_testing.rows import columns_of, is_call, rows_of
+from llm_obs_testing.rows import columns_of, rows_of
 
 __all__ = [
     "CONTENT_KEY",

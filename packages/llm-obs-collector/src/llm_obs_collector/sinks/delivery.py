@@ -17,7 +17,7 @@ from llm_obs_collector.sinks.breaker import Breaker
 from llm_obs_collector.sinks.deadline import within
 from llm_obs_collector.sinks.ledger import Decided, SinkLedger
 from llm_obs_collector.sinks.letters import DeadLetters, Letter
-from llm_obs_collector.sinks.pieces import Load, Piece, halves, parts, records_in, without
+from llm_obs_collector.sinks.pieces import Load, Piece, can_be_halved, halves, parts, without
 from llm_obs_collector.timing import Clock, backoff_s
 
 __all__ = ["Delivery", "Prepared", "WriteObserver"]
@@ -116,7 +116,7 @@ class Delivery:
             if items := [row for row in failed.items or () if 0 <= row < rows]:
                 pieces, dead = without(pieces, items)
                 await self._bury(dead, "refused", str(failed))
-            elif rows > 1 and (records_in(pieces) > 1 or isinstance(pieces[0].rows, SpanBatch)):
+            elif can_be_halved(pieces):
                 left, pieces = halves(pieces)
                 await self._write(left, load, False)
             elif pieces:

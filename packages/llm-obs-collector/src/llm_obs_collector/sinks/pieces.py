@@ -13,7 +13,7 @@ from llm_obs_collector.assembly.opened import Opened
 from llm_obs_collector.signals import RecordReader
 from llm_obs_collector.sinks.batches import Batch
 
-__all__ = ["Load", "Piece", "halves", "load", "parts", "records_in", "without"]
+__all__ = ["Load", "Piece", "can_be_halved", "halves", "load", "parts", "records_in", "without"]
 
 _INVERTED: Final = bytes([1, 0]) + bytes(254)
 
@@ -185,14 +185,29 @@ def records_in(pieces: Iterable[Piece]) -> int:
 
 
 def halves(pieces: Sequence[Piece]) -> tuple[list[Piece], list[Piece]]:
-    """A write in two, at the end of a record where there are several, else by its rows."""
-    if records_in(pieces) > 1:
-        middle = pieces[len(pieces) // 2].identity
-        at = next(index for index, piece in enumerate(pieces) if piece.identity == middle)
-        at = at or next(index for index, piece in enumerate(pieces) if piece.identity != middle)
-        return list(pieces[:at]), list(pieces[at:])
-    total = sum(len(piece.rows) for piece in pieces)
-    return without(pieces, range(total // 2, total))
+    """A write in two, at the end of a record where there are several, else by its rows.
+
+    What was derived is in the second: it is known again by its Position, which only a final write moves.
+    """
+    own = [piece for piece in pieces if piece.items]
+    derived = [piece for piece in pieces if not piece.items]
+    if derived and own:
+        return own, derived
+    if records_in(own) > 1:
+        middle = own[len(own) // 2].identity
+        at = next(index for index, piece in enumerate(own) if piece.identity == middle)
+        at = at or next(index for index, piece in enumerate(own) if piece.identity != middle)
+        return own[:at], own[at:]
+    total = sum(len(piece.rows) for piece in own)
+    return without(own, range(total // 2, total))
+
+
+def can_be_halved(pieces: Sequence[Piece]) -> bool:
+    """Whether a part of the pieces can be written without the others."""
+    own = [piece for piece in pieces if piece.items]
+    if len(own) < len(pieces):
+        return bool(own)
+    return records_in(own) > 1 or (isinstance(own[0].rows, SpanBatch) and len(own[0].rows) > 1) if own else False
 
 
 def _selected(piece: Piece, mask: bytes | bytearray) -> Piece:

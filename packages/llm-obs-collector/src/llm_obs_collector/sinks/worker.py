@@ -237,6 +237,7 @@ class SinkWorker:
             self._held_before = None
             await self._derived.follow(held)
             await self._go_to(held)
+            await self._derived.commit(held)  # the process may have ended between the write and its commit
         self._ledger.moved(before - await self._accepted.lag(self._covered))
         self._open = True
         self._failing = ""

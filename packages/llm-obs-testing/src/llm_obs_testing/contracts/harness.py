@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from llm_obs_core.interfaces import Sink, SinkPart
 from llm_obs_core.model import PayloadKind, Span
+from llm_obs_core.summary.columns import is_call
 
 from llm_obs_testing.contracts.stored import Content, Identity, Note, added_up, contents_of, notes_of
 from llm_obs_testing.measures import measure_rows
@@ -25,7 +26,7 @@ from llm_obs_testing.parts import (
     make_part,
     make_write,
 )
-from llm_obs_testing.rows import Row, is_call, rows_of
+from llm_obs_testing.rows import Row, rows_of
 
 __all__ = ["SinkHarness", "listed"]
 
