@@ -152,15 +152,27 @@ class FileStream:
         if self._committer is None:
             raise StoreError("a log that is open", got="one that is not started or stopped", where="log")
         keys = [_checked(record) for record in records]
-        found: list[Appended | None] = [await self._stored_before(key) for key in keys]
-        fresh = [record for record, known in zip(records, found, strict=True) if known is None]
-        if fresh:
-            sequence = await self._append(fresh, expect)
-            for index, known in enumerate(found):
-                if known is None:
-                    found[index] = Appended(self.position(sequence))
-                    sequence += 1
-        return [item for item in found if item is not None]
+        known = [await self._stored_before(key) for key in keys]
+        fresh: list[LogRecord] = []
+        offsets: list[int] = []
+        twice: dict[Known, int] = {}
+        for record, key, before in zip(records, keys, known, strict=True):
+            if before is None and key is not None and key in twice:
+                offsets.append(twice[key])
+                continue
+            offsets.append(len(fresh))
+            if before is None:
+                if key is not None:
+                    twice[key] = len(fresh)
+                fresh.append(record)
+        first = await self._append(fresh, expect) if fresh else 0
+        taken: set[int] = set()
+        done: list[Appended] = []
+        for before, offset in zip(known, offsets, strict=True):
+            done.append(before or Appended(self.position(first + offset), duplicate=offset in taken))
+            if before is None:
+                taken.add(offset)
+        return done
 
     async def _append(self, records: Sequence[LogRecord], expect: Position | UnsetType | None) -> int:
         if self._committer is None:
