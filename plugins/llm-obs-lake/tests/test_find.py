@@ -114,17 +114,18 @@ async def test_any_window_gives_the_same_list(tmp_path: Path, seed: int) -> None
 
 
 async def test_a_trace_that_begins_before_its_window_waits_for_it(tmp_path: Path) -> None:
-    """Its newest part is in the newest file, its beginning in the oldest: it comes last, and once."""
-    late = [make_span(90, trace=9, parent=1, start_ns=900), make_span(91, trace=9, start_ns=5)]
+    """The newest parts of two are in the newest file, their beginnings in the oldest: they come last, and once."""
+    early = [make_span(90 + trace, trace=trace, start_ns=trace) for trace in (10, 11)]
+    late = [make_span(95 + trace, trace=trace, parent=1, start_ns=900) for trace in (10, 11)]
     others = [make_span(number, start_ns=number * 100) for number in range(1, 9)]
-    await fill(tmp_path, [[late[1], others[0]], *([span] for span in others[1:7]), [late[0], others[7]]])
-    reader = LakeReader(options(tmp_path), first_rows=2)
+    await fill(tmp_path, [[*early, others[0]], *([span] for span in others[1:7]), [*late, others[7]]])
+    reader = LakeReader(options(tmp_path), first_rows=3)
     await reader.start()
-    for first in (1, 2, 3, 9):
+    for first in (1, 2, 3, 9, 10):
         found = await walk(reader, TraceFilter(), first)
-        assert [int.from_bytes(item.trace_id, "big") for item in found] == [8, 7, 6, 5, 4, 3, 2, 1, 9]
-        assert (found[-1].start_ns, found[-1].span_count) == (5, 2)
-    assert await walk(reader, TraceFilter(start_ns=6), 1) == (await walk(reader, TraceFilter(), 9))[:-1]
+        assert [int.from_bytes(item.trace_id, "big") for item in found] == [8, 7, 6, 5, 4, 3, 2, 1, 11, 10]
+        assert [(item.start_ns, item.span_count) for item in found[-2:]] == [(11, 2), (10, 2)]
+    assert await walk(reader, TraceFilter(start_ns=12), 1) == (await walk(reader, TraceFilter(), 9))[:-2]
     await reader.stop()
 
 
