@@ -9,8 +9,9 @@ from llm_obs_core.errors import RetryableError, StoreError
 from llm_obs_core.interfaces import Log
 from llm_obs_core.model import Stream
 from llm_obs_testing.config import MemoryLogOptions
-from llm_obs_testing.contracts.log import LogContract, append, record
+from llm_obs_testing.contracts.log import LogContract
 from llm_obs_testing.log import MemoryLog, make
+from llm_obs_testing.records import append, record
 
 
 class TestMemoryLog(LogContract):

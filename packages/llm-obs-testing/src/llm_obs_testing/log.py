@@ -181,6 +181,7 @@ class MemoryLogWriter:
         self, records: Sequence[LogRecord], *, expect: Position | UnsetType | None = UNSET
     ) -> Sequence[Appended]:
         """Keeps records, all or none."""
+        await asyncio.sleep(0)  # others go first, as they would while a disk syncs
         return self._log.append(self._stream, records, expect)
 
 

@@ -90,6 +90,11 @@ class _Taken(msgspec.Struct):
             store.correct(self.tenant, correction)
 
 
+def _in_order(parts: Iterable[SinkPart]) -> list[SinkPart]:
+    """Corrections last, because they change what the other parts bring."""
+    return sorted(parts, key=lambda part: part.kind is PayloadKind.CORRECTIONS)
+
+
 def _taken(part: SinkPart) -> _Taken:
     taken = _Taken(part.tenant, part.received_ns)
     match part.kind:
@@ -173,9 +178,8 @@ class MemoryStore:
         self.write([make_annotations(said, self._added, tenant=tenant)])
 
     def write(self, parts: Iterable[SinkPart]) -> None:
-        """Puts parts in, all or none; corrections last, because they change what the other parts bring."""
-        ordered = sorted(parts, key=lambda part: part.kind is PayloadKind.CORRECTIONS)
-        for part in [_taken(part) for part in ordered]:
+        """Puts parts in, all or none."""
+        for part in [_taken(part) for part in _in_order(parts)]:
             part.into(self)
             if part.received_ns:
                 self.received_ns = max(self.received_ns or 0, part.received_ns)
@@ -276,7 +280,7 @@ class UpsertSink:
     async def write(self, write: SinkWrite) -> None:
         """Keeps part by part; one that fails leaves the parts before it."""
         check_kinds(write.parts)
-        for part in write.parts:
+        for part in _in_order(write.parts):
             if part.kind is PayloadKind.MEASURES and SEQUENCE_COLUMN.name not in part.rows.columns():
                 raise StoreError(f"measures with a column {SEQUENCE_COLUMN.name}", where=f"{part.first} to {part.last}")
             self.store.write([part])

@@ -3,83 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import random
-import time
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import aclosing
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
 import pytest
 from llm_obs_core.errors import FencedError, LlmObsError, RetryableError, StoreError
-from llm_obs_core.interfaces import Feed, Log, StoredRecord
-from llm_obs_core.model import Covers, LogRecord, Position, RecordKind, Stream
+from llm_obs_core.interfaces import Log, StoredRecord
+from llm_obs_core.model import LogRecord, Position, RecordKind, Stream
 
-__all__ = ["NOW_NS", "LogContract", "derived", "first", "record"]
+from llm_obs_testing.records import NO_DIGEST, append, derived, first, held, record
 
+__all__ = ["LogContract"]
 
-NOW_NS: Final = time.time_ns()
-"""A log knows resends for a time only, so that records are new."""
-
-NO_DIGEST: Final = bytes(16)
 READER: Final = "test"
 MOST_TO_FILL: Final = 20_000
 """Records of 4 KiB after which a log of `full` must be full."""
-
-
-def record(number: int, *, tenant: str = "default", **fields: Any) -> LogRecord:
-    """An accepted record that no other number has; it says that it holds two spans.
-
-    Args:
-        number: Which.
-        tenant: Whose.
-        **fields: Other fields of `LogRecord`.
-    """
-    payload = b"payload %d" % number
-    digest = hashlib.blake2b(payload, digest_size=16).digest()
-    made = LogRecord(RecordKind.SPANS, tenant, NOW_NS + number, digest, 2, 0, payload)
-    return msgspec.structs.replace(made, **fields)
-
-
-def derived(number: int, first: Position, last: Position | None = None, **fields: Any) -> LogRecord:
-    """A derived record that covers a range of accepted ones; it has no digest.
-
-    Args:
-        number: Which.
-        first: The first record that it covers.
-        last: The last; the first when None.
-        **fields: Other fields of `LogRecord`.
-    """
-    covers = Covers(first, first if last is None else last)
-    made: dict[str, Any] = {"kind": RecordKind.MEASURES, "digest": NO_DIGEST, "covers": covers}
-    return record(number, **(made | fields))
-
-
-async def first(feed: Feed, count: int, after: Position | None = None) -> list[StoredRecord]:
-    """The first records after a Position; waits until there are so many."""
-    found: list[StoredRecord] = []
-    async with aclosing(feed.read(after)) as records:  # type: ignore[type-var]
-        async for item in records:
-            found.append(item)
-            if len(found) == count:
-                break
-    return found
-
-
-async def held(log: Log, stream: Stream = Stream.ACCEPTED) -> list[StoredRecord]:
-    """Everything that the stream holds now."""
-    feed = log.feed(stream, READER)
-    found: list[StoredRecord] = []
-    while (item := await feed.peek(found[-1].position if found else None)) is not None:
-        found.append(item)
-    return found
-
-
-async def append(log: Log, *records: LogRecord, stream: Stream = Stream.ACCEPTED) -> list[Position]:
-    """Appends records at once."""
-    return [item.position for item in await log.writer(stream).append(records)]
 
 
 class LogContract:
@@ -214,6 +154,7 @@ class LogContract:
             assert await accepted.newest() == StoredRecord(positions[2], record(2))
             await other.commit(mine[0])
             assert await accepted.committed() is None
+            assert log.stats.appended_items == 6, "what is derived was accepted before"
 
         self.during(tmp_path, work)
 

@@ -250,6 +250,10 @@ class SinkContract(KindContract):
             assert await sink.start() == position(3)
             await begin(sink)
 
+            await sink.stop()
+            assert await sink.start() == position(3)  # the same sink, as after a StoreError
+            await begin(sink)
+
         asyncio.run(crash())
         self.crash(sink)
         self.assert_stored(tmp_path, before)
@@ -258,7 +262,13 @@ class SinkContract(KindContract):
             for place, parts in enumerate(self.pieces(rest[4:], 4, 8)):
                 await sink.write(make_write(parts, 4, 8, final=place == 2))
 
-        self.during(tmp_path, other)
+        async def again(sink: Sink) -> None:
+            await begin(sink)
+            await sink.stop()
+            await sink.start()
+            await other(sink)
+
+        self.during(tmp_path, again)
         self.assert_stored(tmp_path, [*before, *rest[4:]])
 
     # --- The rest ---
