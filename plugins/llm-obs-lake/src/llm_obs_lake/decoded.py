@@ -89,10 +89,11 @@ def decode(blobs: BlobStore, segment: Segment, names: Sequence[str]) -> dict[str
         UnreadableError: It is not there, or damaged.
     """
     found: dict[str, Column] = {}
+    texts = [name for name in _TEXTS if name not in absent(segment.kind, segment.schema, _TEXTS)]
     try:
         with (
             blobs.open(segment.path) as source,
-            pq.ParquetFile(source, read_dictionary=_TEXTS, page_checksum_verification=True) as file,
+            pq.ParquetFile(source, read_dictionary=texts, page_checksum_verification=True) as file,
         ):
             rows = file.metadata.num_rows
             batches = _batches(names, rows)

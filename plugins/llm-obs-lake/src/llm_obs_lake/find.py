@@ -160,12 +160,8 @@ def _spans(
     view: View, summaries: Sequence[Segment], window: _Window, where: TraceFilter, bound: Parameters
 ) -> str | None:
     """Traces with a span for each condition on spans; None when there is no such condition."""
-    conditions = [
-        text.format(bound.bind(value))
-        for name, text in _OF_SPANS.items()
-        if (value := getattr(where, name)) is not None
-    ]
-    if not conditions:
+    asked = {name: value for name in _OF_SPANS if (value := getattr(where, name)) is not None}
+    if not asked:
         return None
     segments = [
         segment
@@ -175,6 +171,7 @@ def _spans(
     ]
     if not segments:  # all of them are damaged
         return "SELECT NULL, NULL WHERE false"
+    conditions = [_OF_SPANS[name].format(bound.bind(value)) for name, value in asked.items()]
     names = ["trace_id", "request_model", "response_model", *(name for name in _OF_SPANS if name != "model")]
     source = relation(view, segments, names, bound)
     if len(conditions) == 1:

@@ -168,7 +168,8 @@ class LakeSink:
             mark = b""
             for parts in by_tenant.values():
                 tables = tables_of(parts)
-                mark += _mark(parts, tables)
+                if self._begun or not write.final:
+                    mark += _mark(parts, tables)
                 segments += self._files(write, number, parts, tables, files)
             self._folder.publish(files)
             received_ns = max((part.received_ns for part in write.parts), default=0)
