@@ -153,9 +153,9 @@ class Connection(asyncio.BufferedProtocol):
         """Forgets everything but the request that is with the handler: that is finished, its answer is not sent."""
         if self.state is not State.CLOSED:
             self._enter(State.CLOSED)
-        self._request.reservation.release()
+        self._request.drop()
         while len(self._owed) > (self._worker is not None):
-            self._owed.pop().reservation.release()
+            self._owed.pop().drop()
         self._writable.set()
         self._handler.left(self)
 
@@ -335,8 +335,7 @@ class Connection(asyncio.BufferedProtocol):
             return
         request = self._request
         request.refusal = refusal
-        request.body.clear()
-        request.reservation.release()
+        request.drop()
         self._handler.refused(request)
         self._owe(request)
         self._drain()
@@ -344,7 +343,7 @@ class Connection(asyncio.BufferedProtocol):
     def _drain(self) -> None:
         if not self.state.receives:
             return
-        self._request.reservation.release()
+        self._request.drop()
         if not self._owed:
             self._close()
             return

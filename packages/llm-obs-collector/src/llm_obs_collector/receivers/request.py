@@ -58,6 +58,11 @@ class Request:
         self.principal: Principal | None = None
         self.refusal: Refusal | None = None
 
+    def drop(self) -> None:
+        """Forgets the body, and gives back what it holds."""
+        self.body.clear()
+        self.reservation.release()
+
     @property
     def query(self) -> str:
         """The target's query, without the question mark."""
