@@ -47,7 +47,8 @@ class Contested(Budget):
 
     def fill(self) -> None:
         self.wanted = True
-        self.take(max(0, self.limit_bytes - self.used))
+        if self.used < self.limit_bytes:
+            self.take(self.limit_bytes - self.used)
 
 
 @pytest.mark.parametrize("spans", [SMALL, LARGE])
