@@ -309,7 +309,7 @@ async def test_each_state_has_its_deadline(state: State) -> None:
     await driven.settle()
     assert driven.wire.closing
     assert driven.wire.aborted == (state is State.CLOSED)
-    assert [status for status, _ in driven.answers] == [408] if state.value <= State.BODY.value else [200]
+    assert [status for status, _ in driven.answers] == [408] if state <= State.BODY else [200]
 
 
 async def test_another_server_can_use_it() -> None:

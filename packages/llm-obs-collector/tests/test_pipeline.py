@@ -21,6 +21,8 @@ from llm_obs_core.errors import ConfigError, LimitError, PluginError, RetryableE
 from llm_obs_core.interfaces import Context, LogWriter, ScrubRules
 from llm_obs_core.model import RecordKind, Span
 from llm_obs_core_ext.scan import scan
+from llm_obs_testing.otlp import request as otlp_request
+from llm_obs_testing.spans import make_span
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from otlp_values import add_attributes
 from writing import KeepingWriter
@@ -130,6 +132,25 @@ def test_a_secret_at_the_border_of_a_text_is_found_whatever_stands_beside_it() -
     for length in range(1, 130):  # the length byte before a text may be a letter or a digit
         secret = "sk-" + "a" * (20 + length)
         assert secret.encode() not in stored(request(secret))
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(
+        st.lists(st.sampled_from([*SECRETS.values(), *HARMLESS, "ticket-7", " ", '"', "\\n", "\n", "é", ""])).map(
+            "".join
+        ),
+        max_size=6,
+    )
+)
+def test_texts_that_are_no_spans_are_scrubbed_as_the_values_of_spans_are(texts: list[str]) -> None:
+    scanner = Scanner([ScrubRules(1, tuple(BUILTIN), (("ticket", r"ticket-\d+"),), "pseudonym", b"k" * 16)])
+    spans = [make_span(number, attributes={"k": text}) for number, text in enumerate(texts, start=1)]
+    found, scrubbed = scanner.texts(texts)
+    done = prepared(otlp_request(spans), scanner, Meaning())
+    stored_spans = scan(done.records[0].payload).spans() if done.records else ()
+    assert found == [span.attributes["k"] for span in stored_spans]
+    assert scrubbed.counts == done.scrubbed
 
 
 ESCAPED = {

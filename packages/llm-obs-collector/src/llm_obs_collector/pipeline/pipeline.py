@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from operator import attrgetter
 
 from llm_obs_core.errors import PluginError
 from llm_obs_core.interfaces import Context, LogWriter, Outcome, Reservation, SpanBatch
+from llm_obs_core.model import LogRecord
 
 from llm_obs_collector.budget import Budget
 from llm_obs_collector.signals import Prepared, SignalHandler, Signals
@@ -56,8 +57,7 @@ class Pipeline:
             WireError: The bytes are no body of the signal.
             LimitError: Too many items.
         """
-        handler = self._handler(context)
-        return handler.prepare(body, context.content_type or handler.signal.content_types[0], context)
+        return _prepare(self._handler(context), body, context)
 
     def _handler(self, context: Context) -> SignalHandler:
         handler = self._signals.of_kind(context.kind)
@@ -67,11 +67,16 @@ class Pipeline:
 
     async def _process(self, body: bytes, context: Context, reservation: Reservation) -> Outcome:
         try:
-            if len(body) <= self._handler(context).inline_bytes:
-                prepared = self.prepare(body, context)
+            handler = self._handler(context)
+            if len(body) <= handler.inline_bytes:
+                prepared = _prepare(handler, body, context)
             else:
-                prepared = await asyncio.to_thread(self.prepare, body, context)
-            repeated = await self._append(prepared)
+                prepared = await asyncio.to_thread(_prepare, handler, body, context)
+            repeated = 0
+            for records in _by_partition(prepared.records):
+                appended = await self._log.append(records)
+                for record, item in zip(records, appended, strict=True):
+                    repeated += record.accepted if item.duplicate else 0
         finally:
             reservation.release()
         outcome = Outcome(prepared.accepted, prepared.rejected, repeated)
@@ -79,12 +84,14 @@ class Pipeline:
             self._observe(prepared, outcome)
         return outcome
 
-    async def _append(self, prepared: Prepared) -> int:
-        """Makes the records durable; returns how many of their items the log held already."""
-        repeated = 0
-        partition = attrgetter("partition")
-        for _, group in groupby(sorted(prepared.records, key=partition), partition):
-            records = list(group)
-            appended = await self._log.append(records)
-            repeated += sum(record.accepted for record, item in zip(records, appended, strict=True) if item.duplicate)
-        return repeated
+
+def _prepare(handler: SignalHandler, body: bytes, context: Context) -> Prepared:
+    return handler.prepare(body, context.content_type or handler.signal.content_types[0], context)
+
+
+def _by_partition(records: Sequence[LogRecord]) -> Iterable[Sequence[LogRecord]]:
+    """An append is of one partition. A request whose second one fails is sent again, and the first is known then."""
+    if len(records) < 2:
+        return (records,) if records else ()
+    partition = attrgetter("partition")
+    return [list(group) for _, group in groupby(sorted(records, key=partition), partition)]

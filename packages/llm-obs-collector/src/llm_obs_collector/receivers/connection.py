@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Mapping
-from enum import Enum, auto
+from enum import IntEnum, auto
 from typing import Final, NamedTuple, Protocol, cast
 
 import httptools
@@ -24,7 +24,7 @@ CHUNK_OVERHEAD_BYTES = 64
 """What a piece of a body costs beside its bytes: chunked bodies may come in pieces of one."""
 
 
-class State(Enum):
+class State(IntEnum):
     """What a connection is at. Answers may be owed in every state but IDLE."""
 
     HEADERS = auto()
@@ -43,8 +43,10 @@ class State(Enum):
     @property
     def receives(self) -> bool:
         """Whether what arrives is read."""
-        return self is not State.DRAINING and self is not State.CLOSED
+        return self in _RECEIVING
 
+
+_RECEIVING: Final = frozenset({State.HEADERS, State.BODY, State.ANSWERING, State.IDLE})
 
 NEXT: Final[Mapping[State, frozenset[State]]] = {
     State.HEADERS: frozenset({State.HEADERS, State.BODY, State.ANSWERING, State.DRAINING, State.CLOSED}),
@@ -137,6 +139,13 @@ class Connection(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport
         self._writable = asyncio.Event()
         self._writable.set()
+        self._seconds = {  # that the sender has in a state
+            State.HEADERS: settings.header_timeout_s,
+            State.BODY: settings.body_timeout_s,
+            State.IDLE: settings.idle_timeout_s,
+            State.CLOSED: settings.body_timeout_s,  # the last bytes of an answer must be taken too
+        }
+        self._loop = asyncio.get_running_loop()
         self._late_at = 0.0
         self._unread_at = 0.0
 
@@ -153,9 +162,9 @@ class Connection(asyncio.BufferedProtocol):
         """Forgets everything but the request that is with the handler: that is finished, its answer is not sent."""
         if self.state is not State.CLOSED:
             self._enter(State.CLOSED)
-        self._request.reservation.release()
+        self._request.drop()
         while len(self._owed) > (self._worker is not None):
-            self._owed.pop().reservation.release()
+            self._owed.pop().drop()
         self._writable.set()
         self._handler.left(self)
 
@@ -184,7 +193,7 @@ class Connection(asyncio.BufferedProtocol):
     def pause_writing(self) -> None:
         """The sender does not read its answers: no more are made, and not for long."""
         self._writable.clear()
-        self._unread_at = self._in(self._settings.body_timeout_s)
+        self._unread_at = self._loop.time() + self._settings.body_timeout_s
 
     def resume_writing(self) -> None:
         """It has read them."""
@@ -261,7 +270,7 @@ class Connection(asyncio.BufferedProtocol):
     def _owe(self, request: Request) -> None:
         self._owed.append(request)
         if self._worker is None:
-            self._worker = asyncio.get_running_loop().create_task(self._answer_owed())
+            self._worker = self._loop.create_task(self._answer_owed())
 
     async def _answer_owed(self) -> None:
         """Runs as long as an answer is owed."""
@@ -335,8 +344,7 @@ class Connection(asyncio.BufferedProtocol):
             return
         request = self._request
         request.refusal = refusal
-        request.body.clear()
-        request.reservation.release()
+        request.drop()
         self._handler.refused(request)
         self._owe(request)
         self._drain()
@@ -344,7 +352,7 @@ class Connection(asyncio.BufferedProtocol):
     def _drain(self) -> None:
         if not self.state.receives:
             return
-        self._request.reservation.release()
+        self._request.drop()
         if not self._owed:
             self._close()
             return
@@ -385,17 +393,5 @@ class Connection(asyncio.BufferedProtocol):
         self._set_deadline()
 
     def _set_deadline(self) -> None:
-        settings = self._settings
-        match self.state:
-            case State.HEADERS:
-                self._late_at = self._in(settings.header_timeout_s)
-            case State.BODY | State.CLOSED:  # the last bytes of an answer must be taken too
-                self._late_at = self._in(settings.body_timeout_s)
-            case State.IDLE:
-                self._late_at = self._in(settings.idle_timeout_s)
-            case _:
-                self._late_at = 0.0
-
-    @staticmethod
-    def _in(seconds: float) -> float:
-        return asyncio.get_running_loop().time() + seconds
+        seconds = self._seconds.get(self.state)
+        self._late_at = self._loop.time() + seconds if seconds else 0.0

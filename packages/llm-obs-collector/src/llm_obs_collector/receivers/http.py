@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 import structlog
@@ -162,27 +163,28 @@ class HttpServer:
         path = request.path
         length = request.headers.get("content-length", "")
         request.content_length = int(length) if length.isdecimal() else None
-        if (route := self._route(request)) is not None:
+        if (handler := self._signals.at_path(path)) is not None:
+            request.answerer = partial(self._take, handler)
+            return self._screen_signal(request, handler)
+        route = self._pages.get(request.target.decode("latin-1")) or self._pages.get(path)
+        if route is not None:
+            request.answerer = partial(self._page, route)
             return self._screen_page(request, route)
-        handler = self._signals.at_path(path)
-        if handler is None:
-            known = " or ".join(f"POST {item.signal.http_path}" for item in self._signals)
-            return Refusal(Cause.NOT_FOUND, f"expected {known}, got {request.method} {path[:200]}")
-        return self._screen_signal(request, handler)
+        known = " or ".join(f"POST {item.signal.http_path}" for item in self._signals)
+        return Refusal(Cause.NOT_FOUND, f"expected {known}, got {request.method} {path[:200]}")
 
     def _screen_signal(self, request: Request, handler: SignalHandler) -> Refusal | None:
-        path, types = handler.signal.http_path, handler.signal.content_types
-        request.answer_type = request.media_type if request.media_type in types else types[0]
+        path, types, media = handler.signal.http_path, handler.signal.content_types, request.media_type
+        request.answer_type = media if media in types else types[0]
         if request.method != "POST":
             return Refusal(Cause.METHOD, f"expected POST {path}, got {request.method}; use POST")
         headers = request.headers
         if (refusal := self._authorize(request, "ingest")) is not None:
             return refusal
-        if request.media_type not in types:
+        if media not in types:
             return Refusal(
                 Cause.UNSUPPORTED,
-                f"expected Content-Type {' or '.join(types)}, got {request.media_type or 'none'}"
-                + _HINTS.get(types[0], ""),
+                f"expected Content-Type {' or '.join(types)}, got {media or 'none'}" + _HINTS.get(types[0], ""),
             )
         request.content_encoding = headers.get("content-encoding", "identity").strip().lower() or "identity"
         if request.content_encoding not in ENCODINGS:
@@ -194,9 +196,6 @@ class HttpServer:
             return self._bounds.too_large(request.content_length)
         request.expect_continue = headers.get("expect", "").strip().lower() == "100-continue"
         return None
-
-    def _route(self, request: Request) -> Route | None:
-        return self._pages.get(request.target.decode("latin-1")) or self._pages.get(request.path)
 
     def _screen_page(self, request: Request, route: Route) -> Refusal | None:
         if request.method != route.method and (request.method, route.method) != ("HEAD", "GET"):
@@ -223,15 +222,15 @@ class HttpServer:
         """The whole answer to a request."""
         if request.refusal is not None:
             return refused(request, request.refusal)
-        if (route := self._route(request)) is not None:
-            made = await route.make(request.query, b"".join(request.body))
-            start = head(made.status, len(made.body), made.content_type, keep_alive=request.keep_alive)
-            return start if request.method == "HEAD" else start + made.body
-        handler = self._signals.at_path(request.path)
-        assert handler is not None  # or it would have a refusal
-        return await self._take(request, handler)
+        assert request.answerer is not None  # or it would have a refusal
+        return await request.answerer(request)
 
-    async def _take(self, request: Request, handler: SignalHandler) -> bytes:
+    async def _page(self, route: Route, request: Request) -> bytes:
+        made = await route.make(request.query, b"".join(request.body))
+        start = head(made.status, len(made.body), made.content_type, keep_alive=request.keep_alive)
+        return start if request.method == "HEAD" else start + made.body
+
+    async def _take(self, handler: SignalHandler, request: Request) -> bytes:
         """Hands a request on, with what it holds of the budget, and says what became of it."""
         assert self._consumer is not None
         assert request.principal is not None
@@ -247,8 +246,8 @@ class HttpServer:
                 body = decode(*undo) if len(wire) <= INLINE_BYTES else await asyncio.to_thread(decode, *undo)
                 del wire, undo
             decoded_bytes = len(body)
-            kind, media = handler.signal.kind, request.media_type
-            context = Context(request.principal.tenant, kind, received_ns, request.principal, media)
+            principal, media = request.principal, request.answer_type  # which is that of the request
+            context = Context(principal.tenant, handler.signal.kind, received_ns, principal, media)
             outcome = await self._consumer.offer(body, context, request.reservation)
         except Exception as error:
             refusal = refusal_of(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Final
 
@@ -26,6 +27,7 @@ class Request:
 
     __slots__ = (
         "answer_type",
+        "answerer",
         "body",
         "body_bytes",
         "content_encoding",
@@ -52,11 +54,18 @@ class Request:
         self.content_encoding = IDENTITY
         self.answer_type = PROTOBUF
         """Content type of the answer."""
+        self.answerer: Callable[[Request], Awaitable[bytes]] | None = None
+        """Makes the answer; found while the headers are screened."""
         self.content_length: int | None = None
         self.expect_continue = False
         self.keep_alive = True
         self.principal: Principal | None = None
         self.refusal: Refusal | None = None
+
+    def drop(self) -> None:
+        """Forgets the body, and gives back what it holds."""
+        self.body.clear()
+        self.reservation.release()
 
     @property
     def query(self) -> str:
