@@ -9,9 +9,8 @@ from urllib.parse import urlsplit
 from weakref import ref
 
 from llm_obs_core import semconv
+from llm_obs_sdk.calls import Endpoint
 from llm_obs_sdk.fields import CallTemplate
-
-from llm_obs_openai.endpoint import Endpoint
 
 __all__ = ["COMPATIBLE", "HOSTS", "Providers", "Server"]
 

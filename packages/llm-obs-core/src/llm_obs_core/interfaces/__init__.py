@@ -7,7 +7,18 @@ one, swaps, and stops the old one.
 
 from llm_obs_core.interfaces.batch import Arrow, ContentBatch, MeasureBatch, SpanBatch
 from llm_obs_core.interfaces.ingest import Consumer, Context, Outcome, Principal, Receiver
-from llm_obs_core.interfaces.instrument import HeadSampler, Instrumentor, SamplingDecision
+from llm_obs_core.interfaces.instrument import (
+    Call,
+    CallTemplate,
+    Clock,
+    Guard,
+    HeadSampler,
+    Instrumentor,
+    Recorder,
+    SamplingDecision,
+    Step,
+    StepKind,
+)
 from llm_obs_core.interfaces.log import Appended, Log, StoredRecord
 from llm_obs_core.interfaces.operations import (
     Collect,
@@ -62,6 +73,9 @@ __all__ = [
     "AggregateRow",
     "Appended",
     "Arrow",
+    "Call",
+    "CallTemplate",
+    "Clock",
     "Collect",
     "Consumer",
     "ContentBatch",
@@ -73,6 +87,7 @@ __all__ = [
     "Elapsed",
     "EnumMap",
     "Extract",
+    "Guard",
     "HeadSampler",
     "Instrumentor",
     "Log",
@@ -92,6 +107,7 @@ __all__ = [
     "Principal",
     "Reader",
     "Receiver",
+    "Recorder",
     "Rename",
     "SamplingDecision",
     "Scale",
@@ -102,6 +118,8 @@ __all__ = [
     "SinkLimits",
     "SinkPart",
     "SpanBatch",
+    "Step",
+    "StepKind",
     "StoredRecord",
     "StoredSpan",
     "StoredSpans",
