@@ -74,6 +74,8 @@ class StreamCall(Call):
             found = self.quietly("answer", self.reader.attributes, self, outcome) or {}
             if self.status is not None:
                 found[semconv.HTTP_RESPONSE_STATUS_CODE] = self.status
+            elif error is not None:
+                found.pop(semconv.HTTP_RESPONSE_STATUS_CODE, None)  # what is known of it comes from the exception
         finally:
             self.end(found)
 

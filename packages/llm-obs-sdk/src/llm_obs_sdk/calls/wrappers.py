@@ -87,15 +87,6 @@ class CallStarter:
                     caught(recorder, self.library.name, "begin", again)
             return None
 
-    def is_raw(self, answer: Any) -> bool:
-        """Whether an answer is an HTTP response that the user takes raw."""
-        known = self._raw_types.get(type(answer))
-        if known is None:
-            known = self.library.shape.raw in getattr(answer, "__dict__", ())
-            if len(self._raw_types) < MAX_TYPES:
-                self._raw_types[type(answer)] = known
-        return known
-
     def answered(self, call: Call | None, answer: Any) -> Any:
         """The client has returned: what the user gets. Never raises."""
         if call is None:
@@ -103,7 +94,8 @@ class CallStarter:
         try:
             if isinstance(call, StreamCall):
                 return watch(answer, call)
-            if self.is_raw(answer):
+            raw = self._raw_types.get(type(answer))
+            if raw or (raw is None and self._is_raw(answer)):
                 read_raw(call, getattr(answer, self.library.shape.raw))
             else:
                 call.answered(answer)
@@ -111,6 +103,12 @@ class CallStarter:
             caught(call.recorder, call.library, "answer", error)
             call.end({semconv.USAGE_BASIS: "partial"})
         return answer
+
+    def _is_raw(self, answer: Any) -> bool:
+        raw = self.library.shape.raw in getattr(answer, "__dict__", ())
+        if len(self._raw_types) < MAX_TYPES:
+            self._raw_types[type(answer)] = raw
+        return raw
 
     def streamed(self, call: Call, answer: Any) -> Any:
         """The stream of a raw answer, which the user will get from it too; a stream itself. Never raises."""
@@ -141,7 +139,7 @@ Wrapper = Callable[[CallStarter, Callable[..., Any]], Callable[..., Any]]
 
 def synchronous(starter: CallStarter, original: Callable[..., Any]) -> Callable[..., Any]:
     """The wrapper of a function that returns an answer or a stream."""
-    begin = starter.begin
+    begin, answered = starter.begin, starter.answered
 
     @functools.wraps(original)
     def request(*args: Any, **kwargs: Any) -> Any:
@@ -154,10 +152,10 @@ def synchronous(starter: CallStarter, original: Callable[..., Any]) -> Callable[
             starter.failed(call, error)
             raise
         if type(call) is Call:
-            starter.answered(call, answer)
+            answered(call, answer)
             return answer
         stream = starter.streamed(call, answer)
-        watched = starter.answered(call, stream)
+        watched = answered(call, stream)
         return watched if stream is answer else answer
 
     return request
@@ -165,7 +163,7 @@ def synchronous(starter: CallStarter, original: Callable[..., Any]) -> Callable[
 
 def asynchronous(starter: CallStarter, original: Callable[..., Any]) -> Callable[..., Any]:
     """The wrapper of a coroutine function that returns an answer or a stream."""
-    begin = starter.begin
+    begin, answered = starter.begin, starter.answered
 
     @functools.wraps(original)
     async def request(*args: Any, **kwargs: Any) -> Any:
@@ -178,12 +176,12 @@ def asynchronous(starter: CallStarter, original: Callable[..., Any]) -> Callable
             starter.failed(call, error)
             raise
         if type(call) is Call:
-            starter.answered(call, answer)
+            answered(call, answer)
             return answer
         stream = starter.streamed(call, answer)
         if stream is not answer and inspect.isawaitable(stream):  # it waits for nothing: made without reading
             stream = await _awaited(call, stream)
-        watched = starter.answered(call, stream)
+        watched = answered(call, stream)
         return watched if stream is answer else answer
 
     return request
