@@ -6,10 +6,9 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from llm_obs_core import semconv
-from llm_obs_core.interfaces.instrument import Call, CallTemplate, StepKind
 from llm_obs_core_ext.tracer import RecordingTracer
 from opentelemetry import context as otel
 from opentelemetry import trace as api
@@ -18,9 +17,12 @@ from llm_obs_sdk import claims
 from llm_obs_sdk.guard import Guard
 from llm_obs_sdk.handles import CallHandle, StepHandle
 
+if TYPE_CHECKING:  # the other interfaces come with it, which an application does not need
+    from llm_obs_core.interfaces import Call, CallTemplate, StepKind
+
 __all__ = ["Recorder", "StreamClock"]
 
-Begin = Callable[[CallTemplate, str | None, dict[str, Any]], api.Span | None]
+Begin = Callable[["CallTemplate", "str | None", dict[str, Any]], "api.Span | None"]
 
 # Found once: these are looked up in every call.
 _CLIENT = api.SpanKind.CLIENT
