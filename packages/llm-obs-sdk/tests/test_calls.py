@@ -9,6 +9,8 @@ from typing import Any
 
 import echo_instrumentor
 import httpx
+import msgspec
+import openai
 import pytest
 from llm_obs_core import semconv
 from llm_obs_core.interfaces import Instrumentor
@@ -31,6 +33,7 @@ SAID = {
     semconv.OPERATION_NAME: "text_completion",
     semconv.PROVIDER_NAME: "echo",
     semconv.REQUEST_MODEL: "echo-1",
+    semconv.SERVER_ADDRESS: "127.0.0.1",
 }
 WHOLE = SAID | {
     semconv.RESPONSE_MODEL: "echo-1.2",
@@ -54,8 +57,6 @@ def script(call: Call) -> Answer:
 
 
 def call_with(call: Call, header: str) -> Call:
-    import msgspec
-
     return msgspec.structs.replace(call, headers={"x-imitation": header})
 
 
@@ -144,8 +145,6 @@ def spans() -> Iterator[InMemorySpanExporter]:
 
 
 def test_the_imitations_ledger_tells_providers_apart(spans: InMemorySpanExporter) -> None:
-    import openai
-
     with imitation() as server, openai.OpenAI(base_url=server.url, api_key="k") as other:
         client = echo.EchoClient(server.url_of("echo"))
         client.generate("hi", who="ann")

@@ -43,7 +43,7 @@ class Claim:
     def __init__(self, embeds: bool, above: Claim | None) -> None:
         self.embeds = embeds
         self.above = above
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a stream may be freed, and end, while this thread holds it
         self._open = 0
         self._counted = False  # a call inside is a leaf
         self._used = False  # … with usage

@@ -8,8 +8,19 @@ from typing import Any
 
 from llm_obs_core import semconv
 from llm_obs_core.interfaces import Clock
-from llm_obs_sdk.calls import Call, CallInstrumentor, CallStarter, Endpoint, Library, Place, Request, Shape, read_object
-from llm_obs_sdk.fields import Always, CallTemplate, Fields, Part
+from llm_obs_sdk.calls import (
+    Call,
+    CallInstrumentor,
+    CallStarter,
+    Endpoint,
+    Library,
+    Place,
+    Request,
+    Servers,
+    Shape,
+    read_object,
+)
+from llm_obs_sdk.fields import Always, Fields, Part
 
 MODULE = "llm_obs_testing.echo.client"
 ECHO = Library("echo", Shape("_lines", "http", "reply"), status_of=lambda error: getattr(error, "code", None))
@@ -30,15 +41,17 @@ ASKED = Fields(
 
 
 def message(role: str, text: Any) -> str:
+    """One message in the conventions' JSON form."""
     return json.dumps([{"role": role, "parts": [{"type": "text", "content": text}]}])
 
 
 def answer_text(answer: Any) -> Any:
+    """Of the client's object, or of a raw answer's decoded JSON."""
     return answer.get("text") if isinstance(answer, dict) else answer.text
 
 
 class Lines:
-    """A `ChunkReader`."""
+    """Reads one stream: a `ChunkReader`."""
 
     def __init__(self, clock: Clock, capture: bool) -> None:
         self.clock, self.capture = clock, capture
@@ -77,7 +90,7 @@ GENERATE = Endpoint(
     identity=Fields((("who", semconv.USER_ID, "text"),)),
     stream=Lines,
 )
-TEMPLATE = CallTemplate(GENERATE.operation, "echo", GENERATE.constant, GENERATE.asked)
+SERVERS = Servers(lambda client, host, port: "echo", url="url")
 
 
 def request(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Request:
@@ -86,7 +99,7 @@ def request(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Request:
     if not isinstance(body, dict):
         engine = args[2] if len(args) > 2 else kwargs.get("engine", "echo-1")
         body = {"prompt": body, "engine": engine, "lines": True}
-    return GENERATE, TEMPLATE, body["engine"], body, body["lines"]
+    return GENERATE, SERVERS.template(args[0], GENERATE), body["engine"], body, body["lines"]
 
 
 def make() -> CallInstrumentor:

@@ -87,7 +87,7 @@ class Call(Protocol):
         """Whether it has ended."""
 
     def end(self, attributes: Mapping[str, Any] | None = None, *, at_ns: int | None = None) -> None:
-        """Writes the last attributes and ends the span, at a time in Unix nanoseconds or now. Later calls do nothing."""
+        """Writes the last attributes and ends the span, now or at a time in Unix nanoseconds; once. Never raises."""
 
     def raised(self, error: BaseException) -> None:
         """Ends it with the exception that goes on to the user; giving a call up is no error. Never raises."""

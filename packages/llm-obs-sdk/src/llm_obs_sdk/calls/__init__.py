@@ -11,6 +11,7 @@ from llm_obs_sdk.calls.call import Call
 from llm_obs_sdk.calls.endpoint import ChunkReader, Endpoint, Library, Shape
 from llm_obs_sdk.calls.instrumentor import CallInstrumentor, Place
 from llm_obs_sdk.calls.raw import read_object
+from llm_obs_sdk.calls.servers import Server, Servers
 from llm_obs_sdk.calls.stream import StreamCall
 from llm_obs_sdk.calls.wrappers import CallStarter, Request, Wrapper, asynchronous, synchronous, wrapper_of
 
@@ -23,6 +24,8 @@ __all__ = [
     "Library",
     "Place",
     "Request",
+    "Server",
+    "Servers",
     "Shape",
     "StreamCall",
     "Wrapper",
