@@ -318,10 +318,9 @@ async def test_sums_are_exact_wherever_the_process_ends(tmp_path: Path, seed: in
         if name != "forgets":
             assert max(stored.values()) == 1, name
         assert sum(box.measures.values()) == len(sound), name
-    covers = [
-        item.record.covers for item in log._streams[Stream.DERIVED].records if item.record.kind is RecordKind.COVERED
-    ]
-    for before, after in zip(covers, covers[1:], strict=False):
+    derived = [item.record for item in log._streams[Stream.DERIVED].records]
+    covers = [record.covers for record in derived if record.kind is RecordKind.COVERED]
+    for before, after in pairwise(covers):
         assert before is not None
         assert after is not None
         assert after.after == before.last

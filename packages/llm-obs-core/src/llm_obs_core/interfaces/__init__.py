@@ -9,7 +9,16 @@ from llm_obs_core.interfaces.about import About, Evaluates, Question
 from llm_obs_core.interfaces.batch import Arrow, ContentBatch, MeasureBatch, Rows, SpanBatch
 from llm_obs_core.interfaces.host import Clock, Host, Logger, Metrics, Observe
 from llm_obs_core.interfaces.ingest import Consumer, Context, Outcome, Principal, Receiver, Reservation
-from llm_obs_core.interfaces.instrument import Instrumentor
+from llm_obs_core.interfaces.instrument import (
+    AnswerClock,
+    Call,
+    CallTemplate,
+    Guard,
+    Instrumentor,
+    Recorder,
+    Step,
+    StepKind,
+)
 from llm_obs_core.interfaces.log import Appended, Feed, Log, LogStats, LogWriter, StoredRecord
 from llm_obs_core.interfaces.operations import (
     Collect,
@@ -65,8 +74,11 @@ __all__ = [
     "AggregateResult",
     "AggregateRow",
     "Annotations",
+    "AnswerClock",
     "Appended",
     "Arrow",
+    "Call",
+    "CallTemplate",
     "Clock",
     "Collect",
     "Columns",
@@ -83,6 +95,7 @@ __all__ = [
     "Extract",
     "Feed",
     "FoundSpan",
+    "Guard",
     "Host",
     "Instrumentor",
     "Log",
@@ -106,6 +119,7 @@ __all__ = [
     "Question",
     "Reader",
     "Receiver",
+    "Recorder",
     "Rename",
     "Reservation",
     "Rows",
@@ -125,6 +139,8 @@ __all__ = [
     "SpanCursor",
     "SpanPage",
     "SpanQuery",
+    "Step",
+    "StepKind",
     "StoredAnnotation",
     "StoredRecord",
     "StoredSpan",

@@ -1,4 +1,4 @@
-"""The bodies of the API: completions, chunks, embeddings, errors. Shapes as the API's public reference has them."""
+"""The bodies of OpenAI's API: completions, chunks, embeddings, errors, as its public reference has them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from llm_obs_testing.imitation.answer import Answer, Usage
+from llm_obs_testing.imitation.api import event
 
 __all__ = ["DONE", "chunks", "completion", "embeddings", "error"]
 
@@ -48,7 +49,7 @@ def chunks(answer: Answer, ident: str, model: str, tier: str, choices: int, incl
 
     def chunk(index: int, delta: Mapping[str, Any], finish: str | None = None) -> bytes:
         choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": finish}
-        return _event({**common, **extra, "choices": [choice]})
+        return event({**common, **extra, "choices": [choice]})
 
     for index in range(choices):
         yield chunk(index, {"role": "assistant", "content": "", "refusal": None} if not answer.tools else _role())
@@ -72,7 +73,7 @@ def chunks(answer: Answer, ident: str, model: str, tier: str, choices: int, incl
     for index in range(choices):
         yield chunk(index, {}, answer.finish_reason)
     if include_usage:
-        yield _event({**common, "choices": [], "usage": _usage(answer.usage)})
+        yield event({**common, "choices": [], "usage": _usage(answer.usage)})
 
 
 def embeddings(
@@ -125,7 +126,3 @@ def _usage(usage: Usage | None) -> dict[str, Any]:
             "rejected_prediction_tokens": 0,
         },
     }
-
-
-def _event(value: Any) -> bytes:
-    return b"data: " + msgspec.json.encode(value) + b"\n\n"

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from llm_obs_testing.imitation import api
 from llm_obs_testing.imitation.answer import Answer, Usage
 
 __all__ = ["events", "response"]
@@ -29,8 +30,7 @@ def events(answer: Answer, ident: str, model: str, tier: str, asked: Mapping[str
     def event(kind: str, **fields: Any) -> bytes:
         nonlocal number
         number += 1
-        body = {"type": kind, "sequence_number": number - 1, **fields}
-        return b"event: " + kind.encode() + b"\ndata: " + msgspec.json.encode(body) + b"\n\n"
+        return api.event({"type": kind, "sequence_number": number - 1, **fields}, kind)
 
     whole = _whole(answer, ident, model, tier, asked)
     begun = {**whole, "status": "in_progress", "output": [], "usage": None, "incomplete_details": None, "error": None}
