@@ -91,7 +91,7 @@ def read(
 
 @asynccontextmanager
 async def _opened(config: Config, scope: Scope) -> AsyncIterator[Asking]:
-    from llm_obs_query.readers import make_readers
+    from llm_obs_query.configured import make_readers
     from llm_obs_query.stores import Stores
 
     from llm_obs.serving import configure_logs

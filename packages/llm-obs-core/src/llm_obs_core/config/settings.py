@@ -213,6 +213,13 @@ class Reader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     type: Annotated[str, Meta(description="The registered reader; the section's own name when empty.")] = ""
     enabled: Annotated[bool, Meta(description="Whether it is asked.")] = True
+    prefer: Annotated[
+        bool, Meta(description="Whether it answers where other readers hold the same data; they are never added up.")
+    ] = False
+    origin: Annotated[
+        tuple[str, ...],
+        Meta(description="The log writers (server.writer) whose data it holds; as the reader says when empty."),
+    ] = ()
     options: Annotated[dict[str, Any], Meta(description="The reader's own options.")] = {}
 
 

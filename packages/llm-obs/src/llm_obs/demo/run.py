@@ -136,7 +136,7 @@ class Demo:
     async def _read(self, environment: str, ledger: Any) -> Any:
         """The report, as soon as the store holds every call; what there is when it takes too long."""
         from llm_obs_core import plugins
-        from llm_obs_query.readers import make_readers
+        from llm_obs_query.configured import make_readers
 
         from llm_obs.demo.report import read
         from llm_obs.demo.tickets import make_tickets
