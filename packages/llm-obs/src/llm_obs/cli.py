@@ -21,7 +21,9 @@ COMMANDS: Final[dict[str, str]] = {
     "plugins": "llm_obs.commands.plugins:plugins",
     "price": "llm_obs.commands.price:price",
     "query": "llm_obs.commands.query:query",
+    "sessions": "llm_obs.commands.sessions:sessions",
     "show": "llm_obs.commands.show:show",
+    "spans": "llm_obs.commands.spans:spans",
     "traces": "llm_obs.commands.traces:traces",
     "up": "llm_obs.commands.up:up",
 }
