@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from llm_obs_core.interfaces import Reader, Scope, Sink, TraceFilter
+from llm_obs_core.interfaces import Reader, Scope, Sink, TraceQuery
 from llm_obs_lake.catalog import Catalog
 from llm_obs_lake.config import LakeOptions
 from llm_obs_lake.reader import LakeReader
@@ -27,7 +27,7 @@ class TestLakeSink(SinkContract):
         found = []
         for tenant in tenants:
             scope = Scope((tenant,))
-            for summary in (await reader.find_traces(scope, TraceFilter(), first=1000)).traces:
+            for summary in (await reader.find_traces(scope, TraceQuery(), first=1000)).traces:
                 trace = await reader.trace(scope, summary.trace_id)
                 assert trace is not None
                 found += [(tenant, item.span.trace_id, item.span.span_id, item.span.name) for item in trace.spans]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from lakes import DAY_NS, SCOPE, answers, cut, files, fill, live, look_after, paths
-from llm_obs_core.interfaces import TraceFilter
+from llm_obs_core.interfaces import TraceQuery
 from llm_obs_lake.catalog import Catalog
 from llm_obs_lake.config import LakeOptions
 from llm_obs_lake.folder import Folder
@@ -126,7 +126,7 @@ async def test_a_sink_merges_while_it_writes_and_a_reader_reads(tmp_path: Path) 
     for number in range(1, 41):
         part = make_part(make_traces(2, first=number * 2), number, received_ns=DAY_NS)
         await sink.write([part], position(number), position(number))
-        page = await reader.find_traces(SCOPE, TraceFilter(), first=100)
+        page = await reader.find_traces(SCOPE, TraceQuery(), first=100)
         assert len(page.traces) == number * 2
         for item in page.traces[::9]:
             trace = await reader.trace(SCOPE, item.trace_id)

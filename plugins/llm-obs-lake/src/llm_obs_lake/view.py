@@ -11,7 +11,7 @@ from llm_obs_lake.catalog import Segment
 from llm_obs_lake.engine import Parameters
 from llm_obs_lake.schema import Kind
 
-__all__ = ["View", "union"]
+__all__ = ["View", "relation"]
 
 
 class View(NamedTuple):
@@ -64,10 +64,34 @@ class View(NamedTuple):
         return Coverage(("lake",), tuple(sorted(tiers)) or ("hot",), fresh_to_ns=self.fresh_to_ns, damaged=self.damaged)
 
 
-def union(by_tenant: Iterable[tuple[str, Sequence[str]]], columns: str, bound: Parameters) -> str:
-    """A relation of files with a column `tenant`; tenants without files are left out, and there must be one with."""
-    return " UNION ALL ".join(
-        f"SELECT {bound.bind(tenant)}::VARCHAR AS tenant, {columns} FROM read_parquet({bound.bind(list(paths))})"
-        for tenant, paths in by_tenant
-        if paths
-    )
+def relation(
+    view: View,
+    segments: Iterable[Segment],
+    columns: Sequence[str],
+    bound: Parameters,
+    *,
+    filename: bool = False,
+    row_number: bool = False,
+) -> str:
+    """A relation of files of one kind, of which there must be one, with a column `tenant`.
+
+    Args:
+        view: Says where they are.
+        segments: The files.
+        columns: The columns it has beside.
+        bound: Gets the parameters.
+        filename: Whether it has the column `filename`, out of `View.paths`.
+        row_number: Whether it has the column `file_row_number`, the rows of each file from 0.
+    """
+    alike: dict[str, list[Segment]] = {}
+    for segment in segments:
+        alike.setdefault(segment.tenant, []).append(segment)
+    added = [name for name, wanted in (("filename", filename), ("file_row_number", row_number)) if wanted]
+    flags = "".join(f", {name} = true" for name in added)
+    parts = []
+    for tenant, members in alike.items():
+        source = f"read_parquet({bound.bind(view.paths(members))}{flags})"
+        listed = [f'"{name}"' for name in columns]
+        names = ", ".join([f"{bound.bind(tenant)}::VARCHAR AS tenant", *listed, *added])
+        parts.append(f"SELECT {names} FROM {source}")
+    return " UNION ALL ".join(parts)
