@@ -16,8 +16,8 @@ from typing import Any
 from llm_obs_collector.pipeline import Meaning, Pipeline
 from llm_obs_collector.scrub import DEFAULT, Scanner
 from llm_obs_core import config, plugins
-from llm_obs_core.interfaces import Context, ScrubRules, SinkPart
-from llm_obs_core.model import Codec, Position, RecordKind
+from llm_obs_core.interfaces import Context, ScrubRules, SinkPart, SinkWrite
+from llm_obs_core.model import Codec, PayloadKind, Position, RecordKind, Stream
 from llm_obs_core_ext.batch import SpanBatch
 from llm_obs_core_ext.emit import Edits, emit
 from llm_obs_core_ext.scan import scan
@@ -123,6 +123,7 @@ def _sink(payload: bytes, spans: int, took: Callable[..., float]) -> None:
         body = bytes(make(1, spans, 1024).stamp(number + 1, time.time_ns()))
         parts.append(scan(body))
     whole = SpanBatch.concat(parts)
+    sums = whole.measures()
     folder = Path(tempfile.mkdtemp(prefix="llm-obs-stages-"))
     sink = LakeSink(LakeOptions(path=str(folder), writer="bench", merge=False))
     try:
@@ -132,11 +133,11 @@ def _sink(payload: bytes, spans: int, took: Callable[..., float]) -> None:
         def write() -> None:
             nonlocal sequence
             sequence += 1
-            position = Position("bench", 0, sequence)
-            made = SinkPart(
-                "default", position, position, whole, time.time_ns(), whole.measures(), whole.contents(bytes(32))
-            )
-            sink._write([made], position, position)
+            at = Position("bench", 0, sequence, Stream.DERIVED)
+            now = time.time_ns()
+            spans_part = SinkPart(PayloadKind.SPANS, "default", at, at, whole, now, whole.contents(bytes(32)))
+            sums_part = SinkPart(PayloadKind.MEASURES, "default", at, at, sums, now)
+            sink._write(SinkWrite((spans_part, sums_part), at, at))
 
         took("lake: one write", write, count)
         sink._close()

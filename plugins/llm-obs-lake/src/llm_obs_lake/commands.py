@@ -17,6 +17,7 @@ from llm_obs_core.plugins import NoOptions
 from llm_obs_lake.config import LakeOptions
 
 if TYPE_CHECKING:
+    from llm_obs_lake.catalog import Segment
     from llm_obs_lake.folder import Folder
     from llm_obs_lake.plan import Unit
 
@@ -72,12 +73,12 @@ def segments(path: str | None, data_dir: str | None, sink: str | None, as_json: 
     heads = ["tenant", "arrived", "spans", "MB", "positions", "tier"]
     lines = [
         [
-            unit.spans.tenant,
+            unit.head.tenant,
             f"{datetime.fromtimestamp(unit.arrived_ns // 10**9, UTC):%Y-%m-%d %H:%M}",
-            f"{unit.spans.rows:,}",
+            f"{unit.files['spans'].rows if 'spans' in unit.files else 0:,}",
             f"{sum(file.size_bytes for file in unit.files.values()) / 1e6:.1f}",
-            f"{unit.spans.writer}/{unit.spans.partition}/{unit.spans.first_sequence}-{unit.spans.last_sequence}",
-            unit.spans.tier,
+            _positions(unit.head),
+            unit.head.tier,
         ]
         for unit in found
     ]
@@ -140,19 +141,27 @@ def _found(path: str | None, data_dir: str | None, sink: str | None) -> tuple[Fo
     return folder, options
 
 
+def _positions(file: Segment) -> str:
+    part = f" part {file.part}" if file.part else ""
+    return f"{file.writer}/{file.partition}/{file.stream}/{file.first_sequence}-{file.last_sequence}{part}"
+
+
 def _row(unit: Unit) -> dict[str, Any]:
     """One segment; 64-bit integers are strings."""
-    spans = unit.spans
+    head = unit.head
     return {
-        "tenant": spans.tenant,
-        "tier": spans.tier,
-        "writer": spans.writer,
-        "partition": spans.partition,
-        "firstSequence": str(spans.first_sequence),
-        "lastSequence": str(spans.last_sequence),
-        "receivedNs": str(spans.received_ns),
-        "minStartNs": str(spans.min_start_ns),
-        "maxStartNs": str(spans.max_start_ns),
+        "tenant": head.tenant,
+        "tier": head.tier,
+        "writer": head.writer,
+        "partition": head.partition,
+        "stream": head.stream,
+        "firstSequence": str(head.first_sequence),
+        "lastSequence": str(head.last_sequence),
+        "part": head.part,
+        "schema": head.schema,
+        "receivedNs": str(head.received_ns),
+        "minStartNs": str(min(file.min_start_ns for file in unit.files.values())),
+        "maxStartNs": str(max(file.max_start_ns for file in unit.files.values())),
         "files": {
             kind: {"path": file.path, "rows": file.rows, "bytes": file.size_bytes} for kind, file in unit.files.items()
         },

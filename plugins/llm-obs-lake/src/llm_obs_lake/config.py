@@ -32,7 +32,9 @@ class LakeOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     merge_segments: Annotated[
         int, Meta(description="Segments of like size that are merged into one.", ge=2, le=1_000)
     ] = 8
-    merge_max_rows: Annotated[int, Meta(description="Most spans of a merged segment.", ge=1, le=2**31 - 1)] = 262_144
+    merge_max_rows: Annotated[
+        int, Meta(description="Most spans, or measures, of a merged segment.", ge=1, le=2**31 - 1)
+    ] = 262_144
     retention_days: Annotated[
         Annotated[float, Meta(gt=0)] | None,
         Meta(description="Segments received longer ago are dropped, days; none keeps all."),

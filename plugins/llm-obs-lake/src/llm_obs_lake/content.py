@@ -18,7 +18,7 @@ __all__ = ["Unit", "read_content", "spans_saying"]
 _BYTES_AT_ONCE: Final = 16 * 1024 * 1024
 """Bodies that are in memory at once when they are searched, or one that is longer."""
 
-Unit = tuple[str, str, int, int]
+Unit = tuple[str, str, int, str, int, int]
 """`Segment.unit`: which files belong together."""
 
 
@@ -67,7 +67,7 @@ def read_content(
     if scope.content:
         for path in paths:
             wanted = sorted({row[7] for row in rows if row[0] == path and row[8] is None})
-            bodies |= {(path, row): body for row, body in rows_at(path, wanted, "body").items()}
+            bodies |= {(path, row): body for row, body in rows_at(view.blobs, paths[path], wanted, "body").items()}
     items: dict[Place, list[ContentItem]] = {}
     for path, trace_id, span_id, slot, index, digest, body_bytes, body_row, *body in rows:
         text = (body[0] if body[0] is not None else bodies[path, body_row]) if scope.content else None
@@ -118,7 +118,7 @@ def spans_saying(
         (path, row)
         for path, of_file in sizes.items()
         for some in _batches(of_file)
-        for row, body in rows_at(path, some, "body").items()
+        for row, body in rows_at(view.blobs, paths[path], some, "body").items()
         if meets(condition, Facts({}, content=((slot, body),)), {})
     }
     return {(paths[path].unit, trace_id, span_id) for path, trace_id, span_id, _, row in rows if (path, row) in met}

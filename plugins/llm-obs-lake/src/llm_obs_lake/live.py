@@ -107,7 +107,7 @@ def _newest(table: pa.Table, of_row: Sequence[Segment]) -> list[int] | None:
     newest: dict[bytes, int] = {}
     for row, id in enumerate(ids.to_pylist()):
         kept = newest.setdefault(id, row)
-        if of_row[row].last_sequence > of_row[kept].last_sequence:
+        if of_row[row].unit > of_row[kept].unit:
             newest[id] = row
     return sorted(newest.values())
 

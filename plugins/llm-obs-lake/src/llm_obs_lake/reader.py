@@ -212,10 +212,10 @@ class _Opened:
                 where=str(folder.path),
                 fix="start `llm-obs up` or the collector, which make it, or correct server.data_dir",
             )
-        self._root = str(folder.segments.absolute())
+        self._folder = folder
         self._limit_bytes = options.memory_limit_bytes
         self._retention_days = options.retention_days
-        self._damage = Damage(folder.segments.absolute())
+        self._damage = Damage(folder.blobs)
         self._catalog = Catalog(folder.catalog, write=False)
         self._looking = threading.Lock()
         self._seen: tuple[int, int, View] | None = None
@@ -225,7 +225,7 @@ class _Opened:
             opened.callback(self._lease.close)
             self.engine = Engine(folder.segments, options.memory_limit_bytes, options.threads)
             opened.pop_all()
-        self._held = HeldMeasures(options.measures_memory_bytes, options.threads)
+        self._held = HeldMeasures(folder.blobs, options.measures_memory_bytes, options.threads)
         self.threads = ThreadPoolExecutor(_QUESTIONS_AT_ONCE, thread_name_prefix="lake-reader")
 
     def ask(self, scope: Scope, work: Callable[[_Opened, View], T], where: Filter) -> T:
@@ -252,7 +252,7 @@ class _Opened:
                     raise StoreError(
                         "a trace of files that can be read",
                         got=f"none; it may be in {', '.join(view.damaged)}",
-                        where=self._root,
+                        where=str(self._folder.segments),
                         fix=FIX,
                     )
                 return answer
@@ -283,8 +283,8 @@ class _Opened:
                 by_kind: dict[tuple[str, Kind], list[Segment]] = {}
                 for segment in now.segments:
                     by_kind.setdefault((segment.tenant, segment.kind), []).append(segment)
-                view = View(self._root, by_kind, now.fresh_to_ns, self._blocks)
-                self._held.keep_only(set(view.paths(part for part in now.segments if part.kind == "measures")))
+                view = View(self._folder.blobs, by_kind, now.fresh_to_ns, self._blocks)
+                self._held.keep_only({part.path for part in now.segments if part.kind == "measures"})
                 self._seen = (mark, now.generation, view)
             return self._seen[1:]
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 from llm_obs_core.interfaces import StoredAnnotation
 
+from llm_obs_lake.annotations import read_annotations_of
 from llm_obs_lake.engine import Engine
 from llm_obs_lake.view import View
 
@@ -15,7 +16,13 @@ __all__ = ["said_of", "values_said"]
 
 def said_of(engine: Engine, view: View, tenant: str, trace_ids: Sequence[bytes]) -> list[StoredAnnotation]:
     """The annotations of a tenant's traces that count, by trace, those of the whole trace first, then span and key."""
-    return []
+    found = read_annotations_of(engine, view, tenant, trace_ids)
+    return [
+        StoredAnnotation(tenant, *item)
+        for trace_id in sorted(found)
+        for item in found[trace_id]
+        if msgspec.json.decode(item.value) is not None  # else it was taken back
+    ]
 
 
 def values_said(

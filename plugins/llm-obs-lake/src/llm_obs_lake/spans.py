@@ -120,8 +120,9 @@ class _SpanList:
             if live is None:
                 continue
             if stored:
-                ids = [list(dict.fromkeys(row.place[part] for row in mine)) for part in (1, 2)]
-                spans = stored_spans(self._engine, self._view, scope, tenant, live, *ids)
+                traces = list(dict.fromkeys(row.place.trace_id for row in mine))
+                ids = list(dict.fromkeys(row.place.span_id for row in mine))
+                spans = stored_spans(self._engine, self._view, scope, tenant, live, traces, ids)
                 items = [FoundSpan(tenant, span.columns, span) for span in spans]
             else:
                 items = [FoundSpan(tenant, columns) for columns in live.table.to_pylist()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
 from llm_obs_core.interfaces import TraceSummary
@@ -20,8 +20,5 @@ _PLAIN: Final = [name for name in SCHEMAS["summaries"].names if name in TraceSum
 def summaries_of(tenant: str, folded: pa.Table) -> Iterator[TraceSummary]:
     """One summary a row of `fold`."""
     for row in folded.to_pylist():
-        yield TraceSummary(
-            tenant=tenant,
-            duration_ns=row["end_ns"] - row["start_ns"],
-            **{name: tuple(row[name]) if name in _SETS else row[name] for name in _PLAIN},
-        )
+        fields: dict[str, Any] = {name: tuple(row[name]) if name in _SETS else row[name] for name in _PLAIN}
+        yield TraceSummary(tenant=tenant, duration_ns=row["end_ns"] - row["start_ns"], **fields)

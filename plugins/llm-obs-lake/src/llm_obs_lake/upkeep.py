@@ -63,7 +63,7 @@ class Upkeep:
         self._options = options
         self._now_ns = now_ns
         self._catalog = Catalog(folder.catalog, write=True)
-        self._damage = Damage(folder.segments.absolute())
+        self._damage = Damage(folder.blobs)
 
     def round(self, check: Callable[[], None] = lambda: None) -> Round:
         """Drops what is too old, merges what is worth it, and deletes files that nothing reads.
@@ -115,9 +115,11 @@ class Upkeep:
         except OSError as error:
             raise storage_error(error, self._folder.leases) from None
         paths = self._catalog.retired(oldest)
-        for path in paths:
-            (self._folder.segments / path).unlink(missing_ok=True)
         if paths:
+            try:
+                self._folder.blobs.delete(paths)
+            except OSError as error:
+                raise storage_error(error, self._folder.path) from None
             self._catalog.forget(paths)
         return len(paths)
 

@@ -77,7 +77,7 @@ class Verifier:
                     met[owner[spans]] = True
                 return met
 
-            found += _decided(self._where, decide, len(some)).tolist()
+            found += map(bool, _decided(self._where, decide, len(some)))
         return found
 
     def spans(self, tenant: str, live: LiveSpans, summaries: Mapping[bytes, TraceSummary]) -> list[bool]:
@@ -98,7 +98,7 @@ class Verifier:
             met = dict(zip(known, _of_traces(condition, [summaries[id] for id in known]), strict=True))
             return np.array([met[id] for id in ids], dtype=np.bool_)
 
-        return _decided(self._where, decide, len(ids)).tolist()
+        return list(map(bool, _decided(self._where, decide, len(ids))))
 
     def _held(self, tenant: str, live: LiveSpans) -> dict[Key, Bools]:
         """Of each condition that is not on the trace, for which spans it holds."""

@@ -7,9 +7,11 @@ from typing import NamedTuple
 
 from llm_obs_core.interfaces import Coverage
 
+from llm_obs_lake.blobs import BlobStore
 from llm_obs_lake.catalog import Segment
 from llm_obs_lake.engine import Parameters
 from llm_obs_lake.schema import Kind
+from llm_obs_lake.versions import absent, sql_nothing
 
 __all__ = ["View", "relation"]
 
@@ -18,14 +20,14 @@ class View(NamedTuple):
     """The live files.
 
     Attributes:
-        root: Where their paths begin.
+        blobs: Where they are.
         segments: By tenant and kind.
         fresh_to_ns: Up to when everything received is in them, None when unknown.
         filter_blocks: `Catalog.filter_blocks`.
         damaged: Files that cannot be read and are left out.
     """
 
-    root: str
+    blobs: BlobStore
     segments: dict[tuple[str, Kind], list[Segment]]
     fresh_to_ns: int | None
     filter_blocks: Callable[[str, int], dict[int, bytes]]
@@ -55,8 +57,8 @@ class View(NamedTuple):
         return [segment for segments in self.segments.values() for segment in segments]
 
     def paths(self, segments: Iterable[Segment]) -> list[str]:
-        """Where they are."""
-        return [f"{self.root}/{segment.path}" for segment in segments]
+        """Where DuckDB reads them."""
+        return [self.blobs.locate(segment.path) for segment in segments]
 
     def coverage(self) -> Coverage:
         """What an answer from these files rests on."""
@@ -77,21 +79,22 @@ def relation(
 
     Args:
         view: Says where they are.
-        segments: The files.
-        columns: The columns it has beside.
+        segments: The files, of any version.
+        columns: The columns it has beside; where a segment's version has no such column it is `versions.nothing`.
         bound: Gets the parameters.
         filename: Whether it has the column `filename`, out of `View.paths`.
         row_number: Whether it has the column `file_row_number`, the rows of each file from 0.
     """
-    alike: dict[str, list[Segment]] = {}
-    for segment in segments:
-        alike.setdefault(segment.tenant, []).append(segment)
     added = [name for name, wanted in (("filename", filename), ("file_row_number", row_number)) if wanted]
     flags = "".join(f", {name} = true" for name in added)
+    alike: dict[tuple[str, Kind, frozenset[str]], list[Segment]] = {}
+    for segment in segments:
+        missing = absent(segment.kind, segment.schema, columns)
+        alike.setdefault((segment.tenant, segment.kind, missing), []).append(segment)
     parts = []
-    for tenant, members in alike.items():
+    for (tenant, kind, missing), members in alike.items():
+        listed = [f'{sql_nothing(kind, name)} AS "{name}"' if name in missing else f'"{name}"' for name in columns]
         source = f"read_parquet({bound.bind(view.paths(members))}{flags})"
-        listed = [f'"{name}"' for name in columns]
         names = ", ".join([f"{bound.bind(tenant)}::VARCHAR AS tenant", *listed, *added])
         parts.append(f"SELECT {names} FROM {source}")
     return " UNION ALL ".join(parts)

@@ -6,10 +6,10 @@ one, swaps, and stops the old one.
 """
 
 from llm_obs_core.interfaces.about import About, Evaluates, Question
-from llm_obs_core.interfaces.batch import Arrow, ContentBatch, MeasureBatch, SpanBatch
+from llm_obs_core.interfaces.batch import Arrow, ContentBatch, MeasureBatch, Rows, SpanBatch
 from llm_obs_core.interfaces.ingest import Consumer, Context, Outcome, Principal, Receiver
 from llm_obs_core.interfaces.instrument import HeadSampler, Instrumentor, SamplingDecision
-from llm_obs_core.interfaces.log import Appended, Log, StoredRecord
+from llm_obs_core.interfaces.log import Appended, Feed, Log, LogStats, LogWriter, StoredRecord
 from llm_obs_core.interfaces.operations import (
     Collect,
     Drop,
@@ -66,7 +66,7 @@ from llm_obs_core.interfaces.read import (
     TraceSummary,
     ValueCount,
 )
-from llm_obs_core.interfaces.sink import Notification, Notifier, Sink, SinkLimits, SinkPart
+from llm_obs_core.interfaces.sink import Sink, SinkLimits, SinkPart, SinkWrite
 
 __all__ = [
     "About",
@@ -89,16 +89,17 @@ __all__ = [
     "EnumMap",
     "Evaluates",
     "Extract",
+    "Feed",
     "FoundSpan",
     "HeadSampler",
     "Instrumentor",
     "Log",
+    "LogStats",
+    "LogWriter",
     "MeasureBatch",
     "Member",
     "Normalizer",
     "NormalizerRules",
-    "Notification",
-    "Notifier",
     "Operation",
     "Outcome",
     "Place",
@@ -111,6 +112,7 @@ __all__ = [
     "Reader",
     "Receiver",
     "Rename",
+    "Rows",
     "SamplingDecision",
     "Scale",
     "Scope",
@@ -123,6 +125,7 @@ __all__ = [
     "Sink",
     "SinkLimits",
     "SinkPart",
+    "SinkWrite",
     "SpanBatch",
     "SpanCursor",
     "SpanPage",
