@@ -12,7 +12,7 @@ import pytest
 import structlog
 from lakes import DAY_NS, SCOPE, files, fill, live, look_after, options
 from llm_obs_core.errors import StoreError
-from llm_obs_core.interfaces import SinkWrite, TraceFilter
+from llm_obs_core.interfaces import SinkWrite, TraceQuery
 from llm_obs_core.model import Position, Stream
 from llm_obs_lake import catalog as catalogs
 from llm_obs_lake.catalog import Catalog
@@ -44,7 +44,7 @@ async def read(folder: Path, expected: dict[str, Any]) -> dict[str, Any]:
     await reader.start()
     with structlog.testing.capture_logs() as said:
         found = {tenant: await everything(reader, tenant) for tenant in expected["tenants"]}
-        page = await reader.find_traces(SCOPE, TraceFilter(), first=1)
+        page = await reader.find_traces(SCOPE, TraceQuery(), first=1)
     await reader.stop()
     assert said == []
     same: dict[str, Any] = within(
@@ -144,7 +144,7 @@ async def test_a_sink_goes_on_in_the_derived_stream(old: tuple[Path, dict[str, A
         await sink.stop()
         reader = LakeReader(options(folder))
         await reader.start()
-        page = await reader.find_traces(SCOPE, TraceFilter(), first=1000)
+        page = await reader.find_traces(SCOPE, TraceQuery(), first=1000)
         assert page.coverage.fresh_to_ns == 2 * DAY_NS + 100
         assert {item.trace_id for item in page.traces} == {
             *(bytes.fromhex(item["listed"]["trace_id"]) for item in expected["tenants"]["default"]["traces"]),
@@ -187,7 +187,7 @@ async def test_newer_segments_are_refused_and_left_alone(tmp_path: Path) -> None
     await fill(tmp_path, [make_traces(2), make_traces(2, first=9)])
     reader = LakeReader(options(tmp_path))
     await reader.start()
-    assert len((await reader.find_traces(SCOPE, TraceFilter(), first=9)).traces) == 4
+    assert len((await reader.find_traces(SCOPE, TraceQuery(), first=9)).traces) == 4
     db = sqlite3.connect(tmp_path / "catalog.sqlite")
     db.execute("UPDATE segments SET schema = 99 WHERE first_sequence = 2")
     db.commit()
@@ -196,7 +196,7 @@ async def test_newer_segments_are_refused_and_left_alone(tmp_path: Path) -> None
     expected = rf"segments of version 1 to {VERSION}, got version 99, such as default/.*start the version"
     with structlog.testing.capture_logs() as said:
         with pytest.raises(StoreError, match=expected):
-            await reader.find_traces(SCOPE, TraceFilter(), first=9)
+            await reader.find_traces(SCOPE, TraceQuery(), first=9)
         await reader.stop()
         sink = LakeSink(options(tmp_path))
         with pytest.raises(StoreError, match=expected):

@@ -67,7 +67,13 @@ class View(NamedTuple):
 
 
 def relation(
-    view: View, segments: Iterable[Segment], columns: Sequence[str], bound: Parameters, *, filename: bool = False
+    view: View,
+    segments: Iterable[Segment],
+    columns: Sequence[str],
+    bound: Parameters,
+    *,
+    filename: bool = False,
+    row_number: bool = False,
 ) -> str:
     """A relation of files of one kind, of which there must be one, with a column `tenant`.
 
@@ -77,7 +83,10 @@ def relation(
         columns: The columns it has beside; where a segment's version has no such column it is `versions.nothing`.
         bound: Gets the parameters.
         filename: Whether it has the column `filename`, out of `View.paths`.
+        row_number: Whether it has the column `file_row_number`, the rows of each file from 0.
     """
+    added = [name for name, wanted in (("filename", filename), ("file_row_number", row_number)) if wanted]
+    flags = "".join(f", {name} = true" for name in added)
     alike: dict[tuple[str, Kind, frozenset[str]], list[Segment]] = {}
     for segment in segments:
         missing = absent(segment.kind, segment.schema, columns)
@@ -85,7 +94,7 @@ def relation(
     parts = []
     for (tenant, kind, missing), members in alike.items():
         listed = [f'{sql_nothing(kind, name)} AS "{name}"' if name in missing else f'"{name}"' for name in columns]
-        source = f"read_parquet({bound.bind(view.paths(members))}{', filename = true' if filename else ''})"
-        names = ", ".join([f"{bound.bind(tenant)}::VARCHAR AS tenant", *listed, *(["filename"] if filename else [])])
+        source = f"read_parquet({bound.bind(view.paths(members))}{flags})"
+        names = ", ".join([f"{bound.bind(tenant)}::VARCHAR AS tenant", *listed, *added])
         parts.append(f"SELECT {names} FROM {source}")
     return " UNION ALL ".join(parts)
