@@ -24,7 +24,7 @@ from llm_obs_lake.folder import Folder
 from llm_obs_lake.reader import LakeReader
 from llm_obs_lake.sink import LakeSink
 from llm_obs_lake.upkeep import Upkeep
-from llm_obs_testing.parts import make_part, position
+from llm_obs_testing.parts import make_parts, make_write
 from llm_obs_testing.spans import make_traces
 
 SCOPE = Scope(("default",), content=True)
@@ -40,8 +40,7 @@ async def build(options: LakeOptions, spans: int, users: int) -> int:
     while written < spans:
         made = make_traces(TRACES_A_WRITE, first=1 + number * TRACES_A_WRITE, users=users)
         number += 1
-        part = make_part(made, number, received_ns=made[-1].end_ns)
-        await sink.write([part], position(number), position(number))
+        await sink.write(make_write(make_parts(made, number, received_ns=made[-1].end_ns)))
         written += len(made)
     await sink.stop()
     return number * TRACES_A_WRITE

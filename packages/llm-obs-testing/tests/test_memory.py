@@ -6,20 +6,16 @@ import struct
 
 import pytest
 from llm_obs_core.errors import LlmObsError, StoreError
-from llm_obs_core.interfaces import AggregateQuery, Cursor, Reader, Scope, Sink, SinkPart, TraceQuery
-from llm_obs_core.model import Position
+from llm_obs_core.interfaces import AggregateQuery, Cursor, Reader, Scope, Sink, StoredAnnotation, TraceQuery
 from llm_obs_core_ext.scan import scan
 from llm_obs_testing.arrow import decode, encode
 from llm_obs_testing.memory import MemoryReader, MemorySink, MemoryStore
 from llm_obs_testing.otlp import request
+from llm_obs_testing.parts import make_parts, make_write, position
 from llm_obs_testing.rows import without_content
 from llm_obs_testing.spans import make_span, make_traces
 
 SCOPE = Scope(("default",), content=True)
-
-
-def at(sequence: int) -> Position:
-    return Position("test", 0, sequence)
 
 
 def test_spans_survive_the_wire() -> None:
@@ -52,12 +48,12 @@ async def test_what_a_sink_wrote_a_reader_finds() -> None:
     reader: Reader = MemoryReader(store)
     spans = make_traces(30)
     assert await sink.start() is None
-    part = SinkPart("default", at(1), at(3), scan(request(spans)), received_ns=7)
-    await sink.write([part], at(1), at(3))
-    await sink.write([part], at(1), at(3))
-    assert await sink.start() == at(3)
-    with pytest.raises(StoreError, match="behind test/0/3"):
-        await sink.write([part], at(3), at(4))
+    write = make_write(make_parts(spans, 1, 3, received_ns=7))
+    await sink.write(write)
+    await sink.write(write)
+    assert await sink.start() == position(3)
+    with pytest.raises(StoreError, match="after test/0/derived/3"):
+        await sink.write(make_write(write.parts, 3, 4))
     page = await reader.find_traces(SCOPE, TraceQuery(), first=100)
     assert len(page.traces) == 30
     assert page.next is None
@@ -69,6 +65,27 @@ async def test_what_a_sink_wrote_a_reader_finds() -> None:
     total = await reader.aggregate(SCOPE, AggregateQuery())
     assert sum(row.values["requests"] for row in total.rows) == sum(item.call_count for item in page.traces)
     assert await reader.trace(Scope(("other",)), spans[0].trace_id) is None
+
+
+async def test_a_range_is_ended_before_the_next_one_begins() -> None:
+    sink = MemorySink()
+    await sink.write(make_write(make_parts(make_traces(2), 1, 3), final=False))
+    with pytest.raises(StoreError, match="the rest of the range that was begun, got test/0/derived/4"):
+        await sink.write(make_write(make_parts(make_traces(2), 4)))
+    assert sink.store.traces == {}
+
+
+def test_a_store_can_be_filled_without_a_sink() -> None:
+    store = MemoryStore()
+    span = make_span(1)
+    for value in ("one", "two"):
+        store.add([span])
+        store.annotate([StoredAnnotation("default", span.trace_id, span.span_id, "note", value, 1, 0)])
+    assert [item.value for item in store.annotations.values()] == ["two"]
+    store.add(make_traces(1))
+    once = len(store.measures)
+    store.add(make_traces(1))
+    assert len(store.measures) == 2 * once > 0
 
 
 async def test_a_list_is_walked_without_gaps() -> None:

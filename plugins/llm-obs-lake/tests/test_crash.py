@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 from lakes import DAY_NS, SCOPE, answers, cut, files, fill, live, look_after, options
-from llm_obs_core.interfaces import TraceFilter
+from llm_obs_core.interfaces import TraceQuery
 from llm_obs_lake.catalog import Catalog
 from llm_obs_lake.reader import LakeReader
 from llm_obs_lake.sink import LakeSink
-from llm_obs_testing.parts import make_part, position
+from llm_obs_testing.parts import Annotation, make_annotations, make_measures, make_part, make_parts, make_write
 from llm_obs_testing.spans import make_span, make_traces
 
 CHILD = {**os.environ, "PYTHONPATH": str(Path(__file__).parent / "support")}
@@ -89,6 +89,25 @@ def write(folder: Path) -> None:
     asyncio.run(fill(folder, [make_traces(2, first=100)]))
 
 
+def write_in_parts(folder: Path) -> None:
+    """A range of two writes; only the last one makes it visible."""
+
+    async def work() -> None:
+        sink = LakeSink(options(folder))
+        held = await sink.start()
+        first = held.sequence + 1 if held else 1
+        spans = make_traces(1, first=100)
+        for number, given in enumerate(cut(spans, 2)):
+            said = make_annotations([Annotation.of(span, "name", span.name) for span in given], first, first + 4)
+            parts = [make_part(given, first, first + 4), said]
+            if number == 1:
+                parts.append(make_measures(spans, first, first + 4))
+            await sink.write(make_write(parts, final=number == 1))
+        await sink.stop()
+
+    asyncio.run(work())
+
+
 def merge(folder: Path) -> None:
     look_after(folder, now_ns=2 * DAY_NS)
 
@@ -106,13 +125,13 @@ def write_until_killed(folder: Path) -> None:
         number = held.sequence if held else 0
         while True:
             number += 1
-            await sink.write([make_part([make_span(number)], number)], position(number), position(number))
+            await sink.write(make_write(make_parts([make_span(number)], number)))
             os.write(1, b"%d\n" % number)
 
     asyncio.run(work())
 
 
-@pytest.mark.parametrize(("job", "ends"), [("write", 2), ("merge", 1), ("drop", 2)])
+@pytest.mark.parametrize(("job", "ends"), [("write", 2), ("write_in_parts", 2), ("merge", 1), ("drop", 2)])
 def test_a_job_is_done_or_not(tmp_path: Path, job: str, ends: int) -> None:
     folder = tmp_path / "lake"
     asyncio.run(fill(folder, cut(make_traces(4), 3)))
@@ -139,7 +158,7 @@ def test_what_was_acknowledged_is_there_once(tmp_path: Path) -> None:
     async def stored() -> list[int]:
         reader = LakeReader(options(tmp_path))
         await reader.start()
-        page = await reader.find_traces(SCOPE, TraceFilter(), first=100_000)
+        page = await reader.find_traces(SCOPE, TraceQuery(), first=100_000)
         await reader.stop()
         return sorted(int.from_bytes(item.trace_id, "big") for item in page.traces for _ in range(item.span_count))
 

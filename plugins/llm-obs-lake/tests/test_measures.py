@@ -16,12 +16,15 @@ from llm_obs_core import semconv
 from llm_obs_core.errors import LlmObsError
 from llm_obs_core.interfaces import AggregateQuery, AggregateRow
 from llm_obs_core.model import MEASURE_VALUES
+from llm_obs_lake.blobs import BlobStore
+from llm_obs_lake.catalog import Segment
 from llm_obs_lake.config import LakeOptions
 from llm_obs_lake.decoded import HISTOGRAMS, KEYS, SUMS, decode
+from llm_obs_lake.folder import Folder
 from llm_obs_lake.held import HeldMeasures
 from llm_obs_lake.reader import LakeReader
 from llm_obs_lake.sink import LakeSink
-from llm_obs_testing.parts import make_part, position
+from llm_obs_testing.parts import make_parts, make_write
 from llm_obs_testing.spans import START_NS, make_span, make_traces
 
 MINUTE_NS = 60_000_000_000
@@ -31,6 +34,8 @@ CALL = {semconv.OPERATION_NAME: "chat"}
 ASKING = """
 import asyncio, sys
 from llm_obs_core.interfaces import AggregateQuery, Scope
+from llm_obs_lake.blobs import BlobStore
+from llm_obs_lake.catalog import Segment
 from llm_obs_lake.config import LakeOptions
 from llm_obs_lake.reader import LakeReader
 
@@ -114,17 +119,17 @@ async def test_sums_are_of_any_size(tmp_path: Path) -> None:
 
 async def test_what_is_kept_fits_into_the_room(tmp_path: Path) -> None:
     await fill(tmp_path, cut(make_traces(200), 6))
-    files = [str(path) for path in paths(tmp_path, "measures")]
-    sizes = {path: sum(column.nbytes for column in decode(path, ALL).values()) for path in files}
+    files, blobs = live(tmp_path, "measures"), Folder(tmp_path).blobs
+    sizes = {file.path: sum(column.nbytes for column in decode(blobs, file, ALL).values()) for file in files}
     room = sum(sizes.values()) * 2 // 3
-    held = HeldMeasures(room, 2)
+    held = HeldMeasures(blobs, room, 2)
     for _ in range(3):
         assert sum(len(columns["minute_ns"].codes) for columns in held.columns(files, ALL)) > 0  # type: ignore[union-attr]
         assert room / 2 < held.nbytes <= room
     assert all(list(columns) for columns in held.columns(files, ["user_id"]))
     assert held.nbytes <= room
-    held.keep_only(files[:1])
-    assert 0 < held.nbytes <= 2 * sizes[files[0]]
+    held.keep_only([files[0].path])
+    assert 0 < held.nbytes <= 2 * sizes[files[0].path]
     held.keep_only([])
     assert held.nbytes == 0
     held.close()
@@ -133,16 +138,16 @@ async def test_what_is_kept_fits_into_the_room(tmp_path: Path) -> None:
 
 async def test_of_a_store_larger_than_the_room_a_part_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     await fill(tmp_path, cut(make_traces(200), 8))
-    files = [str(path) for path in paths(tmp_path, "measures")]
-    decoded: list[str] = []
+    files, blobs = live(tmp_path, "measures"), Folder(tmp_path).blobs
+    decoded: list[Segment] = []
 
-    def counted(path: str, names: list[str]) -> Any:
-        decoded.append(path)
-        return decode(path, names)
+    def counted(blobs: BlobStore, segment: Segment, names: list[str]) -> Any:
+        decoded.append(segment)
+        return decode(blobs, segment, names)
 
     monkeypatch.setattr("llm_obs_lake.held.decode", counted)
-    room = sum(column.nbytes for path in files for column in decode(path, ALL).values()) // 2
-    held = HeldMeasures(room, 1)
+    room = sum(column.nbytes for file in files for column in decode(blobs, file, ALL).values()) // 2
+    held = HeldMeasures(blobs, room, 1)
     for _ in range(4):
         decoded.clear()
         assert len(list(held.columns(files, ALL))) == 8
@@ -188,7 +193,7 @@ async def test_every_call_counts_once_at_any_moment(tmp_path: Path) -> None:
     await reader.start()
     queries = [AggregateQuery(), AggregateQuery(interval_ns=MINUTE_NS), AggregateQuery(group_by=("model", "user_id"))]
     for number in range(1, 41):
-        await sink.write([make_part([make_span(number, attributes=CALL)], number)], position(number), position(number))
+        await sink.write(make_write(make_parts([make_span(number, attributes=CALL)], number)))
         answers = await asyncio.gather(*(reader.aggregate(SCOPE, query) for query in queries * 2))
         assert [sum(row.values["requests"] for row in answer.rows) for answer in answers] == [number] * 6
     await reader.stop()

@@ -8,12 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from lakes import DAY_NS, SCOPE, answers, cut, files, fill, live, look_after, paths
-from llm_obs_core.interfaces import TraceFilter
+from llm_obs_core.interfaces import TraceQuery
 from llm_obs_lake.catalog import Catalog
 from llm_obs_lake.config import LakeOptions
+from llm_obs_lake.fold import fold_spans
 from llm_obs_lake.folder import Folder
 from llm_obs_lake.lease import Lease
 from llm_obs_lake.merge import merge
@@ -21,7 +23,7 @@ from llm_obs_lake.plan import units
 from llm_obs_lake.reader import LakeReader
 from llm_obs_lake.sink import LakeSink
 from llm_obs_lake.upkeep import Round
-from llm_obs_testing.parts import make_part, position
+from llm_obs_testing.parts import make_parts, make_write
 from llm_obs_testing.spans import make_span, make_traces
 
 
@@ -39,6 +41,22 @@ async def test_many_become_one_and_nothing_changes(tmp_path: Path) -> None:
     )
     assert len(pq.read_table(*paths(tmp_path, "summaries"))) == 60
     assert look_after(tmp_path) == Round(0, 0, 0, 0)
+
+
+async def test_summaries_of_another_version_are_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    await fill(tmp_path, cut(make_traces(30), 8))
+    before = await answers(tmp_path)
+    made: list[int] = []
+
+    def counted(spans: pa.Table) -> pa.Table:
+        made.append(len(spans))
+        return fold_spans(spans)
+
+    monkeypatch.setattr("llm_obs_lake.merge.absent", lambda *_: frozenset({"new"}))
+    monkeypatch.setattr("llm_obs_lake.merge.fold_spans", counted)
+    assert look_after(tmp_path).merged == 8
+    assert sum(made) == len(make_traces(30))
+    assert await answers(tmp_path) == before
 
 
 async def test_bodies_are_kept_once_over_merges(tmp_path: Path) -> None:
@@ -124,9 +142,9 @@ async def test_a_sink_merges_while_it_writes_and_a_reader_reads(tmp_path: Path) 
     await sink.start()
     await reader.start()
     for number in range(1, 41):
-        part = make_part(make_traces(2, first=number * 2), number, received_ns=DAY_NS)
-        await sink.write([part], position(number), position(number))
-        page = await reader.find_traces(SCOPE, TraceFilter(), first=100)
+        parts = make_parts(make_traces(2, first=number * 2), number, received_ns=DAY_NS)
+        await sink.write(make_write(parts))
+        page = await reader.find_traces(SCOPE, TraceQuery(), first=100)
         assert len(page.traces) == number * 2
         for item in page.traces[::9]:
             trace = await reader.trace(SCOPE, item.trace_id)

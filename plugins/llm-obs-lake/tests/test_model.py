@@ -29,7 +29,7 @@ from llm_obs_lake.reader import LakeReader
 from llm_obs_lake.sink import LakeSink
 from llm_obs_lake.upkeep import Upkeep
 from llm_obs_testing.memory import MemoryReader, MemorySink
-from llm_obs_testing.parts import make_part, position
+from llm_obs_testing.parts import make_parts, make_write
 from llm_obs_testing.spans import make_span
 
 TENANTS = ("a", "b")
@@ -173,11 +173,12 @@ async def _compare(
             upkeep.round()
             continue
         parts = [
-            make_part(found, sequence + place, tenant=tenant, received_ns=sequence)
-            for place, (tenant, found) in enumerate(step)
+            part
+            for number, (tenant, found) in enumerate(step, sequence)
+            for part in make_parts(found, number, tenant=tenant, received_ns=sequence)
         ]
         for sink in (lake, memory):
-            await sink.write(parts, position(sequence), position(sequence + 2))
+            await sink.write(make_write(parts, sequence, sequence + 2))
         sequence += 3
     if again:  # partial summaries count a span that came again twice, until its segments are one
         upkeep.close()

@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from llm_obs_core.config import Server
 from llm_obs_core.errors import RetryableError, StoreError
+from llm_obs_core.host import Hosts
+from llm_obs_core.interfaces import Host, SinkWrite
 from llm_obs_lake.config import LakeOptions
 from llm_obs_lake.sink import LakeSink
-from llm_obs_testing.parts import make_part, position
+from llm_obs_testing.parts import make_part, make_parts, make_write, position
 from llm_obs_testing.spans import make_span, make_traces
 
 
@@ -42,7 +45,7 @@ async def test_a_segment_is_sorted_and_has_each_span_once(tmp_path: Path) -> Non
     spans = make_traces(40)
     older = [make_span(9, trace=1, name="old"), make_span(8, trace=1, name="a")]
     newer = [make_span(9, trace=1, name="new")]
-    await sink.write([make_part([*older, *reversed(spans), *newer], 1, 5)], position(1), position(5))
+    await sink.write(make_write(make_parts([*older, *reversed(spans), *newer], 1, 5)))
     await sink.stop()
     (path,) = files(tmp_path, "spans")
     rows = pq.read_table(path).to_pylist()
@@ -60,7 +63,7 @@ async def test_equal_bodies_are_kept_once(tmp_path: Path) -> None:
     sink = lake(tmp_path)
     await sink.start()
     said = {"gen_ai.input.messages": '["hi","hi",{"role":"user"}]', "gen_ai.system_instructions": "hi"}
-    await sink.write([make_part([make_span(n, attributes=said) for n in (1, 2)], 1)], position(1), position(1))
+    await sink.write(make_write([make_part([make_span(n, attributes=said) for n in (1, 2)], 1)]))
     await sink.stop()
     rows = pq.read_table(*files(tmp_path, "content")).to_pylist()
     assert [row["body"] for row in rows] == ['"hi"', None, '{"role":"user"}', "hi", None, None, None, None]
@@ -73,7 +76,7 @@ async def test_tenants_have_files_of_their_own(tmp_path: Path) -> None:
     await sink.start()
     names = ["default", "../up", "Ä", "x" * 300]
     parts = [make_part([make_span(1)], number, tenant=name) for number, name in enumerate(names, 1)]
-    await sink.write(parts, position(1), position(4))
+    await sink.write(make_write(parts))
     await sink.stop()
     assert len({path.parent for path in files(tmp_path, "spans")}) == 4
     assert not (tmp_path / "up").exists()
@@ -82,8 +85,8 @@ async def test_tenants_have_files_of_their_own(tmp_path: Path) -> None:
 async def test_nothing_to_store_moves_the_position(tmp_path: Path) -> None:
     sink = lake(tmp_path)
     await sink.start()
-    await sink.write([], position(1), position(3))
-    await sink.write([make_part([], 4)], position(4), position(4))
+    await sink.write(make_write([], 1, 3))
+    await sink.write(make_write(make_parts([], 4)))
     await sink.stop()
     assert files(tmp_path) == []
     assert await sink.start() == position(4)
@@ -91,12 +94,15 @@ async def test_nothing_to_store_moves_the_position(tmp_path: Path) -> None:
 
 
 async def test_a_writer_goes_on_at_its_own_position(tmp_path: Path) -> None:
+    def host(writer: str) -> Host:
+        return Hosts(Server(data_dir=str(tmp_path), writer=writer))("sink", "lake")
+
     for writer in ("a", "b"):
-        sink = LakeSink(LakeOptions(path=str(tmp_path), writer=writer))
+        sink = LakeSink(LakeOptions(), host(writer))
         assert await sink.start() is None
-        await sink.write([], position(1, writer), position(7, writer))
+        await sink.write(SinkWrite((), position(1, writer), position(7, writer)))
         await sink.stop()
-    sink = LakeSink(LakeOptions(path=str(tmp_path), writer="a"))
+    sink = LakeSink(LakeOptions(path=str(tmp_path / "lake")), host("a"))
     assert await sink.start() == position(7, "a")
     await sink.stop()
 
@@ -126,7 +132,7 @@ async def test_a_store_of_another_format_is_refused(tmp_path: Path) -> None:
     db = sqlite3.connect(tmp_path / "catalog.sqlite")
     db.execute("PRAGMA user_version = 9")
     db.close()
-    with pytest.raises(StoreError, match=r"format 1, got format 9.*the version of llm-obs that wrote it"):
+    with pytest.raises(StoreError, match=r"format 1 to 2, got format 9.*the version of llm-obs that wrote it"):
         await sink.start()
     await sink.stop()
     (tmp_path / "catalog.sqlite").write_bytes(b"no database" * 999)
@@ -138,12 +144,12 @@ async def test_a_store_of_another_format_is_refused(tmp_path: Path) -> None:
 async def test_a_full_disk_stores_nothing_and_may_be_tried_again(tmp_path: Path) -> None:
     sink = lake(tmp_path)
     await sink.start()
-    part = make_part(make_traces(200), 1, 9)
+    write = make_write(make_parts(make_traces(200), 1, 9))
     for size in (1, 3_000, 30_000):
         with files_up_to(size), pytest.raises(RetryableError, match=r"a disk that takes.*free space"):
-            await sink.write([part], position(1), position(9))
+            await sink.write(write)
         assert files(tmp_path) == []
-    await sink.write([part], position(1), position(9))
+    await sink.write(write)
     assert len(files(tmp_path)) == 4
     await sink.stop()
 
@@ -151,7 +157,7 @@ async def test_a_full_disk_stores_nothing_and_may_be_tried_again(tmp_path: Path)
 async def test_files_that_the_catalog_does_not_name_are_removed(tmp_path: Path) -> None:
     sink = lake(tmp_path)
     await sink.start()
-    await sink.write([make_part([make_span(1)], 1)], position(1), position(1))
+    await sink.write(make_write([make_part([make_span(1)], 1)]))
     await sink.stop()
     kept = files(tmp_path)
     for name in (kept[0].name.replace("-", "-9", 1), kept[0].name + ".tmp"):
@@ -166,4 +172,4 @@ async def test_files_that_the_catalog_does_not_name_are_removed(tmp_path: Path) 
 async def test_calls_out_of_turn_are_named(tmp_path: Path) -> None:
     sink = lake(tmp_path)
     with pytest.raises(StoreError, match="a lake that was started"):
-        await sink.write([], position(1), position(1))
+        await sink.write(make_write([], 1, 1))

@@ -6,7 +6,7 @@ nanoseconds since the Unix epoch, UTC. Money is integer nano-dollars (10⁻⁹ U
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Final, NamedTuple
 
 import msgspec
@@ -14,57 +14,108 @@ import msgspec
 from llm_obs_core import semconv
 
 __all__ = [
+    "ANNOTATION_COLUMNS",
+    "CALL_COLUMNS",
     "CONTENT_SLOTS",
+    "CORRECTION_COLUMNS",
     "MEASURE_KEYS",
     "MEASURE_VALUES",
     "SPAN_COLUMNS",
     "Codec",
     "Column",
+    "Covers",
     "Event",
     "Link",
     "LogRecord",
+    "PayloadKind",
     "Position",
     "RecordKind",
     "Rejection",
     "Span",
     "SpanKind",
     "StatusCode",
+    "Stream",
 ]
 
 
+class Stream(StrEnum):
+    """The two sequences of a log.
+
+    ACCEPTED holds what was received, fsynced before the acknowledgement. DERIVED holds what is computed from it, each
+    batch with the range of accepted records that it covers; sinks read this one.
+    """
+
+    ACCEPTED = "accepted"
+    DERIVED = "derived"
+
+
 class Position(msgspec.Struct, frozen=True, order=True, gc=False):
-    """A place in the log: ordered within one writer and partition, opaque to sinks.
+    """Where a record is in the log.
+
+    Positions of one writer, partition and stream can be compared, and stored. Nothing else is known about them: they
+    ascend, with gaps.
 
     Attributes:
         writer: The collector that wrote it.
         partition: The partition, from 0.
-        sequence: The record's number, from 1, without gaps.
+        sequence: Ascending within the stream.
+        stream: Which of the log's two streams.
     """
 
     writer: str
     partition: int
     sequence: int
+    stream: Stream = Stream.ACCEPTED
 
     def __str__(self) -> str:
-        return f"{self.writer}/{self.partition}/{self.sequence}"
+        return f"{self.writer}/{self.partition}/{self.stream}/{self.sequence}"
+
+
+class Covers(msgspec.Struct, frozen=True, gc=False):
+    """A contiguous range of accepted records of one writer and partition.
+
+    Attributes:
+        first: The first record of the range.
+        last: The last.
+        after: The last record of the range before it, from where the range is read; None at the log's beginning.
+    """
+
+    first: Position
+    last: Position
+    after: Position | None = None
 
 
 class RecordKind(IntEnum):
     """What a log record's payload is.
 
-    RESENT is spans for one sink alone, dead letters that are offered again: a byte with the length of the sink's name,
-    the name, then the spans.
+    Accepted: SPANS, LOGS, METRICS, ANNOTATION. Derived: MEASURES (one tenant's, packed columns), CALLS (slim columns of
+    every model call), DECISION and KEPT (of the tail sampler), CORRECTION (changes to what was derived before), and
+    COVERED, which ends the batch that is derived from one range: it holds the mask of duplicate spans.
     """
 
     SPANS = 1
     LOGS = 2
     METRICS = 3
     MEASURES = 4
-    CONTENT = 5
     ANNOTATION = 6
-    ERASE = 7
     DECISION = 8
-    RESENT = 9
+    COVERED = 10
+    CALLS = 11
+    KEPT = 12
+    CORRECTION = 13
+
+
+class PayloadKind(StrEnum):
+    """What a sink can be given, each kind as parts of its own; CONTENTS come with the part of the spans they are of."""
+
+    SPANS = "spans"
+    CONTENTS = "contents"
+    CALLS = "calls"
+    MEASURES = "measures"
+    LOGS = "logs"
+    METRICS = "metrics"
+    ANNOTATIONS = "annotations"
+    CORRECTIONS = "corrections"
 
 
 class Codec(IntEnum):
@@ -169,36 +220,45 @@ class Span(msgspec.Struct, frozen=True):
 
 
 class Rejection(msgspec.Struct, frozen=True, gc=False):
-    """Spans of one request that were dropped for one reason.
+    """Items of one request that were dropped for one reason.
 
     Attributes:
-        reason: A word that is a metric label: `trace_id_length`, `trace_id_zero`, `span_id_length`, `span_id_zero`,
-            `parent_span_id_length`, `invalid_utf8`.
-        index: The first such span's place in the request, from 0.
+        reason: A word that is a metric label. Of spans `trace_id_length`, `trace_id_zero`, `span_id_length`,
+            `span_id_zero`, `parent_span_id_length`, `invalid_utf8`; of annotations `invalid_json`, `fields`,
+            `trace_id`, `span_id`, `key`, `value`, `revision`.
+        index: The first such item's place in the request, from 0.
         count: How many.
+        message: What was expected of the first and what came, for the sender alone; empty where the reason says it.
     """
 
     reason: str
     index: int
     count: int
+    message: str = ""
 
 
 class LogRecord(msgspec.Struct, frozen=True):
-    """One record of the log: one accepted request of one tenant, scrubbed and canonical.
+    """One record of the log: one tenant's, scrubbed and canonical.
+
+    An accepted request is one record or several, so that a trace stays in one partition.
 
     Attributes:
         kind: What the payload is.
-        tenant: Stamped from the key, never from the request.
+        tenant: Stamped from the key, never from the request; empty in a COVERED record.
         received_ns: Unix nanoseconds of arrival.
-        digest: BLAKE2b-128 of the raw request, for the recognition of resends.
-        accepted: Spans in the payload.
-        rejected: Spans dropped from the request.
+        digest: BLAKE3-128 of the raw request, for the recognition of resends; zeros when it is not to be recognised.
+        accepted: Items (spans, annotations, …) in the payload; rows of derived records.
+        rejected: Items dropped from the request.
         payload: For spans a canonical ExportTraceServiceRequest; uncompressed here.
         index: Optional section that can be rebuilt from the payload.
         normalizer_version: Which normaliser wrote it.
         prices_version: Which price table priced it (days since 1970-01-01 of the table's date).
         scrub_version: Which scrub rules it went through.
         partition: Partition to write to.
+        slice: Which part of its request it is, from 0. Requests are recognised by tenant, digest and slice.
+        target: The one sink that it is for; empty when it is for all. Nothing is derived from a record with a target.
+        origin: The Position that it had when it first was in the log, where that is its identity (with a target).
+        covers: What a derived record was derived from.
     """
 
     kind: RecordKind
@@ -213,6 +273,10 @@ class LogRecord(msgspec.Struct, frozen=True):
     prices_version: int = 0
     scrub_version: int = 0
     partition: int = 0
+    slice: int = 0
+    target: str = ""
+    origin: Position | None = None
+    covers: Covers | None = None
 
 
 class Column(NamedTuple):
@@ -350,3 +414,46 @@ MEASURE_VALUES: Final[tuple[Column, ...]] = (
     Column("ttft_hist", "histogram", False, "histogram", "Times to first token in nanoseconds, llm_obs.hist.v1."),
 )
 """What a measures row adds up. A histogram is two list columns, `<name>_index` (u16) and `<name>_count` (u32)."""
+
+ANNOTATION_COLUMNS: Final[tuple[Column, ...]] = (
+    Column("trace_id", "fixed16", False, "target.trace_id", "The trace that it is about, 16 bytes."),
+    Column(
+        "span_id", "fixed8", True, "target.span_id", "The span that it is about, 8 bytes; null for the whole trace."
+    ),
+    Column("key", "string", False, "key", "What is said, such as `score.helpfulness`."),
+    Column(
+        "value", "string", False, "value", "JSON text: a string, a number, a boolean or null (which takes it back)."
+    ),
+    Column("revision", "int64", False, "revision", "Of two with one target and key the greater one counts."),
+    Column("received_ns", "int64", False, "received", "When it arrived, Unix nanoseconds."),
+)
+"""The columns of an annotation. Identity is tenant, trace_id, span_id and key; equal revisions: the later Position."""
+
+CALL_COLUMNS: Final[tuple[Column, ...]] = tuple(
+    column
+    for column in SPAN_COLUMNS
+    if column.name
+    not in {
+        "parent_span_id",
+        "name",
+        "kind",
+        "status_message",
+        "scope_name",
+        "tool",
+        "head_threshold",
+        "tail_threshold",
+        "kept_by",
+    }
+)
+"""The columns of a model call, also of one whose trace is not kept. Identity is tenant, trace_id and span_id."""
+
+CORRECTION_COLUMNS: Final[tuple[Column, ...]] = (
+    Column("trace_id", "fixed16", False, "target.trace_id", "The trace of the span that is corrected, 16 bytes."),
+    Column("span_id", "fixed8", False, "target.span_id", "The span, 8 bytes."),
+    Column("field", "string", False, "field", "The column of the span that was wrong, such as `usage_role`."),
+    Column("old", "string", True, "old", "What was stored, as JSON text; null where the column was null."),
+    Column("new", "string", True, "new", "What is right, as JSON text; null where it is not known."),
+    Column("reason", "string", False, "reason", "A word: `duplicate`, `retracted`, `repriced`, `role`, `attribution`."),
+    Column("id", "fixed16", False, "id", "By which the correction is known again, 16 bytes."),
+)
+"""The columns of a correction. Of two of one span and field the later Position counts."""

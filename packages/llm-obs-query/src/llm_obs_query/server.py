@@ -10,12 +10,12 @@ from typing import Final
 import llm_obs_ui
 import uvicorn
 from llm_obs_core.auth import Authorizer
-from llm_obs_core.components import configured
 from llm_obs_core.config import Config
 from llm_obs_core.errors import ConfigError
 from llm_obs_core.listen import bind, must_be_loopback, shown
 from llm_obs_core.plugins import Plugins
 
+from llm_obs_query.configured import make_readers
 from llm_obs_query.operations import Operations
 from llm_obs_query.readers import Readers, settings_of
 from llm_obs_query.schema import build
@@ -56,14 +56,13 @@ class QueryServer:
         query = config.query
         if not config.auth.keys:
             must_be_loopback("query.listen", query.listen)
-        sections = configured(plugins, "reader", config.readers, config.server)
-        if not sections:
+        readers = make_readers(plugins, config)
+        if not readers:
             raise ConfigError(
                 "at least one reader", got="none enabled", where="readers", fix="enable one, such as [readers.lake]"
             )
         self._listen = query.listen
         metrics = QueryMetrics()
-        readers = {section.name: section.make() for section in sections}
         self._readers = Readers(readers, query.timeout_s, metrics.answer, settings_of(config), query.max_rows)
         attempts = Attempts(query.wrong_keys_per_minute)
         access = Access(Authorizer(config.auth.keys), Sessions(), query.hosts, attempts, metrics.key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from llm_obs_core.interfaces import AggregateQuery, AggregateRow, MeasureBatch
+from llm_obs_core.interfaces import AggregateQuery, AggregateRow, Rows
 from llm_obs_core.model import MEASURE_KEYS
 from llm_obs_core.summary.columns import model_of
 from llm_obs_core.sums import HISTOGRAMS, SUMS, added
@@ -18,7 +18,7 @@ __all__ = ["MINUTE_NS", "aggregate", "key_value", "measure_rows"]
 MINUTE_NS = 60_000_000_000
 
 
-def measure_rows(measures: MeasureBatch) -> list[Row]:
+def measure_rows(measures: Rows) -> list[Row]:
     """The rows of measures; a histogram as bucket index to count."""
     columns = {name: decode(column) for name, column in measures.columns().items()}
     names = [column.name for column in MEASURE_KEYS] + list(SUMS)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 from llm_obs_core import plugins
-from llm_obs_core.components import configured
 from llm_obs_core.config import Config
 from llm_obs_core.interfaces import Coverage, Scope
 
@@ -116,14 +115,14 @@ async def pages(asking: Asking, find: Callable[..., Awaitable[Any]], rows: str, 
 
 @asynccontextmanager
 async def _opened(config: Config, scope: Scope) -> AsyncIterator[Asking]:
+    from llm_obs_query.configured import make_readers
     from llm_obs_query.readers import Readers, settings_of
 
     from llm_obs.serving import configure_logs
 
     configure_logs()
-    sections = configured(plugins.load(), "reader", config.readers, config.server)
     readers = Readers(
-        {section.name: section.make() for section in sections},
+        make_readers(plugins.load(), config),
         config.query.timeout_s,
         settings=settings_of(config),
         max_rows=config.query.max_rows,

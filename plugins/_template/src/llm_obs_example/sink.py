@@ -1,23 +1,23 @@
-"""The sink: a write is appended, synced, and closed by a line with its Position: a crash stores nothing twice."""
+"""The sink: a range is appended, synced, and closed by a line with its Position: a crash stores nothing twice."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
-from llm_obs_core.errors import RetryableError, StoreError
-from llm_obs_core.interfaces import SinkLimits, SinkPart
-from llm_obs_core.model import Position
+from llm_obs_core.errors import PermanentError, RetryableError, StoreError
+from llm_obs_core.interfaces import Host, SinkLimits, SinkPart, SinkWrite
+from llm_obs_core.model import PayloadKind, Position
 from llm_obs_core.threads import in_thread
 
 from llm_obs_example.config import JsonLinesOptions
 
 
-def make(options: JsonLinesOptions) -> JsonLinesSink:
+def make(options: JsonLinesOptions, host: Host) -> JsonLinesSink:
     """The factory that `plugin.py` names; it does no work."""
-    return JsonLinesSink(Path(options.path) if options.path else Path(options.data_dir) / "spans.jsonl")
+    return JsonLinesSink(Path(options.path) if options.path else host.data_dir / "spans.jsonl")
 
 
 class JsonLinesSink:
@@ -35,20 +35,23 @@ class JsonLinesSink:
     @property
     def limits(self) -> SinkLimits:
         """Spans only, in small writes."""
-        return SinkLimits(max_spans=4_096)
+        return SinkLimits(kinds=frozenset({PayloadKind.SPANS}), max_items=4_096)
 
     async def start(self) -> Position | None:
         """Opens the file, cuts off what no Position line closes, and says how far it is."""
         self._held = await in_thread(self._open)
         return self._held
 
-    async def write(self, parts: Sequence[SinkPart], first: Position, last: Position) -> None:
-        """Appends all parts and their Position, unless it holds them already; returns when they are on disk."""
-        if self._held is not None and last <= self._held:
+    async def write(self, write: SinkWrite) -> None:
+        """Appends all parts, and the Position of a range that ends; returns when they are on disk."""
+        for part in write.parts:
+            if part.kind is not PayloadKind.SPANS:
+                raise PermanentError("spans", got=part.kind, where=str(self._path), fix="write what `limits` declares")
+        if self._held is not None and write.last <= self._held:
             return
-        if self._held is not None and first <= self._held:
-            raise StoreError(f"a write behind {self._held}", got=f"{first} to {last}", where=str(self._path))
-        await in_thread(self._append, parts, last)
+        if self._held is not None and write.first <= self._held:
+            raise StoreError(f"a write after {self._held}", got=f"{write.first} to {write.last}", where=str(self._path))
+        await in_thread(self._append, write)
 
     async def stop(self) -> None:
         """Closes the file."""
@@ -76,17 +79,19 @@ class JsonLinesSink:
         os.ftruncate(self._file, end)
         return position
 
-    def _append(self, parts: Sequence[SinkPart], last: Position) -> None:
+    def _append(self, write: SinkWrite) -> None:
         if self._file is None:
             raise StoreError("a sink that was started", where=str(self._path))
-        text = b"\n".join([*_lines(parts), msgspec.json.encode({"position": last})]) + b"\n"
+        lines = [*_lines(write.parts), *([msgspec.json.encode({"position": write.last})] if write.final else [])]
+        text = b"".join(line + b"\n" for line in lines)
         end = os.lseek(self._file, 0, os.SEEK_END)
         try:
             view = memoryview(text)
             while view:
                 view = view[os.write(self._file, view) :]
             os.fsync(self._file)
-            self._held = last  # here, because the write may be cut off while it waits for this thread
+            if write.final:
+                self._held = write.last  # here, because the write may be cut off while it waits for this thread
         except OSError as error:
             os.ftruncate(self._file, end)
             raise RetryableError(

@@ -11,6 +11,7 @@ from llm_obs_core.errors import LlmObsError
 from llm_obs_core.interfaces import AggregateQuery, AggregateRow, Scope, ValueCount
 from llm_obs_core.model import MEASURE_KEYS
 
+from llm_obs_lake.catalog import Segment
 from llm_obs_lake.decoded import HISTOGRAMS, KEYS, SUMS, Column, Histograms, Keys, Values
 from llm_obs_lake.engine import too_large
 from llm_obs_lake.grouping import Grouping, HistogramSums, Sums
@@ -100,8 +101,8 @@ def _chosen(
 ) -> Iterator[tuple[dict[str, Column], npt.NDArray[np.bool_]]]:
     """The columns that a question needs of each file, and which of its rows count."""
     names = ["minute_ns", *(part for name in (*group_by, *query.filter) for part in _columns(name)), *wanted]
-    paths = _paths(source.view, scope, query.start_ns, query.end_ns)
-    for columns in source.held.columns(paths, list(dict.fromkeys(names))):
+    segments = _segments(source.view, scope, query.start_ns, query.end_ns)
+    for columns in source.held.columns(segments, list(dict.fromkeys(names))):
         minutes = cast(Keys, columns["minute_ns"])
         chosen = _where(minutes, [_within(minute, query) for minute in minutes.words])
         for name, choices in query.filter.items():
@@ -147,7 +148,7 @@ def _minute(start_ns: int) -> int:
     return start_ns // MINUTE_NS * MINUTE_NS
 
 
-def _paths(view: View, scope: Scope, start_ns: int | None, end_ns: int | None) -> list[str]:
+def _segments(view: View, scope: Scope, start_ns: int | None, end_ns: int | None) -> list[Segment]:
     """The files that may have rows of a time, newest first."""
     segments = [
         segment
@@ -156,4 +157,4 @@ def _paths(view: View, scope: Scope, start_ns: int | None, end_ns: int | None) -
         if (start_ns is None or segment.max_start_ns >= _minute(start_ns))
         and (end_ns is None or _minute(segment.min_start_ns) < end_ns)
     ]
-    return view.paths(sorted(segments, key=lambda segment: segment.max_start_ns, reverse=True))
+    return sorted(segments, key=lambda segment: segment.max_start_ns, reverse=True)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from llm_obs_core.errors import PermanentError
 from llm_obs_core.interfaces import Arrow
 
 from llm_obs_lake.schema import TYPES
+from llm_obs_lake.versions import nothing
 
 __all__ = ["array_of", "id_numbers", "numbers", "table_of"]
 
@@ -32,9 +34,31 @@ def array_of(column: Arrow) -> pa.Array:
     return pa.Array.from_buffers(TYPES[column.type], column.length, buffers, column.null_count)
 
 
-def table_of(columns: Mapping[str, Arrow], schema: pa.Schema) -> pa.Table:
-    """The schema's columns out of a mapping that may have more."""
-    return pa.Table.from_arrays([array_of(columns[name]) for name in schema.names], schema=schema)
+def table_of(columns: Mapping[str, Arrow], schema: pa.Schema, rows: int, zeros: Collection[str] = ()) -> pa.Table:
+    """The schema's columns out of a mapping that may have more or, written by another version, less.
+
+    Args:
+        columns: By name.
+        schema: What is to come out.
+        rows: Of each column.
+        zeros: Columns of the schema that are 0, or a list without items, where there are none.
+
+    Raises:
+        PermanentError: One is missing that can be neither null nor 0.
+    """
+    found = []
+    for field in schema:
+        if field.name in columns:
+            found.append(array_of(columns[field.name]))
+        elif field.nullable or field.name in zeros:
+            found.append(nothing(field, rows))
+        else:
+            raise PermanentError(
+                f"rows with a column {field.name}",
+                got=", ".join(columns) or "no columns",
+                fix="start the version of llm-obs that wrote them to the log",
+            )
+    return pa.Table.from_arrays(found, schema=schema)
 
 
 def numbers(column: pa.ChunkedArray | pa.Array, null: int = 0) -> npt.NDArray[Any]:

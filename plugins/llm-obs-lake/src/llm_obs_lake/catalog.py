@@ -10,23 +10,29 @@ from typing import Any, NamedTuple
 
 import msgspec
 from llm_obs_core.errors import LlmObsError, RetryableError, StoreError
-from llm_obs_core.model import Position
+from llm_obs_core.model import Position, Stream
 
-from llm_obs_lake.ddl import APPLICATION_ID, DDL
+from llm_obs_lake.ddl import APPLICATION_ID, DDL, FORMAT, UPGRADE
 from llm_obs_lake.filter import BLOCK_BYTES
-from llm_obs_lake.schema import FORMAT, Kind
+from llm_obs_lake.schema import Kind
+from llm_obs_lake.versions import VERSION
 
 __all__ = ["Catalog", "Segment", "Snapshot", "Stored", "storage_error"]
 
 _COLUMNS = (
     "id, tenant, kind, path, rows, size_bytes, min_start_ns, max_start_ns, "
-    "writer, partition, first_sequence, last_sequence, received_ns, tier"
+    "writer, partition, stream, first_sequence, last_sequence, part, schema, received_ns, tier"
 )
+_OLD_COLUMNS = {1: _COLUMNS.replace(" stream,", " 'accepted',").replace(" part, schema,", " 0, 1,")}
+"""The columns of a catalog that no process has upgraded yet, which only readers meet."""
 _BUSY_S = 30.0
 
 
 class Segment(msgspec.Struct, frozen=True):
-    """One file of the store: a row of `segments`. `id` is 0 until the catalog has it; `filter` is of spans only."""
+    """One file of the store: a row of `segments`. `id` is 0 until the catalog has it; `filter` is of spans only.
+
+    `schema` is the version of its columns.
+    """
 
     id: int
     tenant: str
@@ -38,16 +44,24 @@ class Segment(msgspec.Struct, frozen=True):
     max_start_ns: int
     writer: str
     partition: int
+    stream: str
     first_sequence: int
     last_sequence: int
+    part: int
+    schema: int
     received_ns: int
     tier: str = "hot"
     filter: bytes = b""
 
     @property
-    def unit(self) -> tuple[str, str, int, int]:
-        """What the files that belong together have in common."""
-        return self.tenant, self.writer, self.partition, self.first_sequence
+    def unit(self) -> tuple[str, str, int, str, int, int]:
+        """What the files that belong together have in common; in order of Positions."""
+        return *self.log, self.first_sequence, self.part
+
+    @property
+    def log(self) -> tuple[str, str, int, str]:
+        """Tenant, and the stream of which log the Positions are of; `derived` follows `accepted`."""
+        return self.tenant, self.writer, self.partition, self.stream
 
 
 class Snapshot(NamedTuple):
@@ -90,6 +104,15 @@ def _damaged(error: Exception, where: Path) -> StoreError:
     )
 
 
+def _newer(expected: str, got: str, where: Path) -> StoreError:
+    return StoreError(
+        expected,
+        got=got,
+        where=str(where),
+        fix="start the version of llm-obs that wrote it, or set server.data_dir to another folder",
+    )
+
+
 def _failed(error: sqlite3.Error, where: Path) -> LlmObsError:
     """A disk that refuses or a lock that is held too long may be over soon; a damaged file is not."""
     return storage_error(error, where) if isinstance(error, sqlite3.OperationalError) else _damaged(error, where)
@@ -100,7 +123,7 @@ class Catalog:
 
     Args:
         path: The file.
-        write: Whether this is the process with the folder's lock; it makes the tables.
+        write: Whether this is the process with the folder's lock; it makes the tables, and upgrades old ones.
     """
 
     def __init__(self, path: Path, *, write: bool) -> None:
@@ -123,19 +146,35 @@ class Catalog:
                     f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT}; COMMIT;"
                 )
                 version = FORMAT
-            if version != FORMAT:
-                raise StoreError(
-                    f"a lake of format {FORMAT}",
-                    got=f"format {version}",
-                    where=str(self.path),
-                    fix="start the version of llm-obs that wrote it, or set server.data_dir to another folder",
-                )
+            self._known(version)
+            if write:
+                self._upgrade(db, version)
             db.execute("PRAGMA foreign_keys = ON")
             db.execute("PRAGMA synchronous = FULL")
         except BaseException:
             db.close()
             raise
         return db
+
+    def _known(self, version: int) -> None:
+        if not 1 <= version <= FORMAT:
+            raise _newer(f"a lake of format 1 to {FORMAT}", f"format {version}", self.path)
+
+    def _upgrade(self, db: sqlite3.Connection, version: int) -> None:
+        """Makes the tables those of today, all or nothing; the files of segments stay as they are."""
+        if version == FORMAT:
+            return
+        steps = "".join(UPGRADE[number] for number in range(version, FORMAT))
+        db.execute("PRAGMA foreign_keys = OFF")
+        try:
+            db.executescript(f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {FORMAT}; COMMIT;")
+        except sqlite3.OperationalError as error:
+            raise StoreError(
+                f"a disk on which the catalog can be upgraded from format {version}",
+                got=str(error),
+                where=str(self.path),
+                fix="free space on it, or correct the folder's owner and mode; the catalog is as it was",
+            ) from None
 
     def close(self) -> None:
         """May be called twice."""
@@ -168,14 +207,24 @@ class Catalog:
         except sqlite3.Error as error:
             raise _failed(error, self.path) from None
 
-    def position(self, writer: str = "", partition: int = 0) -> Stored | None:
-        """Where a writer's log is stored up to; that of the last one that wrote when `writer` is empty."""
+    def position(self, writer: str = "", partition: int = 0, stream: Stream | None = None) -> Stored | None:
+        """Where a writer's log is stored up to; that of the last one that wrote when `writer` is empty.
+
+        Args:
+            writer: Whose.
+            partition: Of its partitions.
+            stream: Of its streams; when None the derived one if anything of it is stored, else the accepted one.
+        """
         rows = self._rows(
-            "SELECT writer, partition, sequence, received_ns FROM positions "
-            "WHERE ?1 = '' OR (writer = ?1 AND partition = ?2) ORDER BY changed DESC LIMIT 1",
-            (writer, partition),
+            "SELECT writer, partition, sequence, stream, received_ns FROM positions "
+            "WHERE ?1 = '' OR (writer = ?1 AND partition = ?2 AND stream = coalesce(?3, stream)) "
+            "ORDER BY CASE WHEN ?1 = '' THEN changed ELSE stream = 'derived' END DESC LIMIT 1",
+            (writer, partition, None if stream is None else str(stream)),
         )
-        return Stored(Position(*rows[0][:3]), rows[0][3]) if rows else None
+        if not rows:
+            return None
+        name, number, sequence, of, received_ns = rows[0]
+        return Stored(Position(name, number, sequence, Stream(of)), received_ns)
 
     def add(self, segments: Sequence[Segment], last: Position, received_ns: int) -> None:
         """Makes files part of the store, and the Position with them. They must be durable already."""
@@ -183,9 +232,10 @@ class Catalog:
             generation = self._raise_generation(db)
             self._insert(db, segments)
             db.execute(
-                "INSERT INTO positions VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET sequence = excluded.sequence, "
-                "received_ns = max(received_ns, excluded.received_ns), changed = excluded.changed",
-                (last.writer, last.partition, last.sequence, received_ns, generation),
+                "INSERT INTO positions VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+                "sequence = excluded.sequence, received_ns = max(received_ns, excluded.received_ns), "
+                "changed = excluded.changed",
+                (last.writer, last.partition, str(last.stream), last.sequence, received_ns, generation),
             )
 
     def replace(self, old: Sequence[Segment], new: Sequence[Segment]) -> None:
@@ -219,18 +269,29 @@ class Catalog:
                 db.execute("INSERT INTO trace_filters VALUES (?, ?, ?)", (id, len(bits) // BLOCK_BYTES, bits))
 
     def snapshot(self) -> Snapshot:
-        """What is live at one moment."""
+        """What is live at one moment.
+
+        Raises:
+            StoreError: A newer llm-obs has upgraded the catalog since, or written segments that this one cannot read.
+        """
         with self._one_view():
+            ((version,),) = self._rows("PRAGMA user_version")  # another process may have upgraded it
+            self._known(version)
             ((generation,),) = self._rows("SELECT generation FROM store")
+            columns = _OLD_COLUMNS.get(version, _COLUMNS)
             rows = self._rows(
-                f"SELECT {_COLUMNS} FROM segments WHERE state = 'live' ORDER BY tenant, kind, first_sequence"
+                f"SELECT {columns} FROM segments WHERE state = 'live' ORDER BY tenant, kind, first_sequence, id"
             )
             segments = [Segment(*row) for row in rows]
             ((fresh_to_ns,),) = self._rows(
-                "SELECT min(received_ns) FROM positions "
-                "WHERE writer = (SELECT writer FROM positions ORDER BY changed DESC LIMIT 1)"
+                "SELECT min(newest) FROM (SELECT max(received_ns) AS newest FROM positions "
+                "WHERE writer = (SELECT writer FROM positions ORDER BY changed DESC LIMIT 1) GROUP BY partition)"
             )
-            return Snapshot(generation, segments, fresh_to_ns or None)
+        if newer := next((segment for segment in segments if segment.schema > VERSION), None):
+            raise _newer(
+                f"segments of version 1 to {VERSION}", f"version {newer.schema}, such as {newer.path}", self.path
+            )
+        return Snapshot(generation, segments, fresh_to_ns or None)
 
     def filter_blocks(self, tenant: str, hash: int) -> dict[int, bytes]:
         """By id of each live segment of a tenant's spans, the block of its filter for a trace of this hash."""

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 import msgspec
 from llm_obs_core import plugins
-from llm_obs_core.components import configured
+from llm_obs_core.components import components
 from llm_obs_core.config import load
 from llm_obs_core.errors import ConfigError, StoreError
+from llm_obs_core.interfaces import Host
 from llm_obs_core.plugins import NoOptions
+from llm_obs_core.roles import SINK
 
 from llm_obs_lake.config import LakeOptions
 
 if TYPE_CHECKING:
+    from llm_obs_lake.catalog import Segment
     from llm_obs_lake.folder import Folder
     from llm_obs_lake.plan import Unit
 
@@ -27,7 +31,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 _LATE_NS = 2**62  # every day is over then, so all that fits together is merged
 
 
-def make(_: NoOptions) -> click.Command:
+def make(options: NoOptions, host: Host) -> click.Command:
     """The factory of the command `lake`."""
     return lake
 
@@ -72,12 +76,12 @@ def segments(path: str | None, data_dir: str | None, sink: str | None, as_json: 
     heads = ["tenant", "arrived", "spans", "MB", "positions", "tier"]
     lines = [
         [
-            unit.spans.tenant,
+            unit.head.tenant,
             f"{datetime.fromtimestamp(unit.arrived_ns // 10**9, UTC):%Y-%m-%d %H:%M}",
-            f"{unit.spans.rows:,}",
+            f"{unit.files['spans'].rows if 'spans' in unit.files else 0:,}",
             f"{sum(file.size_bytes for file in unit.files.values()) / 1e6:.1f}",
-            f"{unit.spans.writer}/{unit.spans.partition}/{unit.spans.first_sequence}-{unit.spans.last_sequence}",
-            unit.spans.tier,
+            _positions(unit.head),
+            unit.head.tier,
         ]
         for unit in found
     ]
@@ -118,7 +122,7 @@ def _found(path: str | None, data_dir: str | None, sink: str | None) -> tuple[Fo
     config = load(path, overrides={} if data_dir is None else {"server.data_dir": data_dir})
     lakes = {
         item.name: cast(LakeOptions, item.options)
-        for item in configured(plugins.load(), "sink", config.sinks, config.server)
+        for item in components(SINK, plugins.load(), config)
         if item.registration.options is LakeOptions
     }
     options = lakes.get(sink) if sink is not None else next(iter(lakes.values()), None)
@@ -129,7 +133,7 @@ def _found(path: str | None, data_dir: str | None, sink: str | None) -> tuple[Fo
             where="sinks",
             fix="correct --sink, or the configuration",
         )
-    folder = Folder(options.folder)
+    folder = Folder(options.folder_in(Path(config.server.data_dir)))
     if not folder.catalog.exists():
         raise StoreError(
             "a lake",
@@ -140,19 +144,27 @@ def _found(path: str | None, data_dir: str | None, sink: str | None) -> tuple[Fo
     return folder, options
 
 
+def _positions(file: Segment) -> str:
+    part = f" part {file.part}" if file.part else ""
+    return f"{file.writer}/{file.partition}/{file.stream}/{file.first_sequence}-{file.last_sequence}{part}"
+
+
 def _row(unit: Unit) -> dict[str, Any]:
     """One segment; 64-bit integers are strings."""
-    spans = unit.spans
+    head = unit.head
     return {
-        "tenant": spans.tenant,
-        "tier": spans.tier,
-        "writer": spans.writer,
-        "partition": spans.partition,
-        "firstSequence": str(spans.first_sequence),
-        "lastSequence": str(spans.last_sequence),
-        "receivedNs": str(spans.received_ns),
-        "minStartNs": str(spans.min_start_ns),
-        "maxStartNs": str(spans.max_start_ns),
+        "tenant": head.tenant,
+        "tier": head.tier,
+        "writer": head.writer,
+        "partition": head.partition,
+        "stream": head.stream,
+        "firstSequence": str(head.first_sequence),
+        "lastSequence": str(head.last_sequence),
+        "part": head.part,
+        "schema": head.schema,
+        "receivedNs": str(head.received_ns),
+        "minStartNs": str(min(file.min_start_ns for file in unit.files.values())),
+        "maxStartNs": str(max(file.max_start_ns for file in unit.files.values())),
         "files": {
             kind: {"path": file.path, "rows": file.rows, "bytes": file.size_bytes} for kind, file in unit.files.items()
         },

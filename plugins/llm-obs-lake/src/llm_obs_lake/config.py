@@ -22,8 +22,6 @@ class LakeOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             pattern=r"^[^\x00]*$",
         ),
     ] = ""
-    data_dir: Annotated[str, Meta(description="Filled in with server.data_dir.")] = "llm-obs-data"
-    writer: Annotated[str, Meta(description="Filled in with server.writer; whose Position the sink starts from.")] = ""
     compression_level: Annotated[int, Meta(description="Level of zstd.", ge=1, le=19)] = 1
     merge: Annotated[bool, Meta(description="Whether the sink merges small segments in the background.")] = True
     merge_interval_s: Annotated[
@@ -32,7 +30,9 @@ class LakeOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     merge_segments: Annotated[
         int, Meta(description="Segments of like size that are merged into one.", ge=2, le=1_000)
     ] = 8
-    merge_max_rows: Annotated[int, Meta(description="Most spans of a merged segment.", ge=1, le=2**31 - 1)] = 262_144
+    merge_max_rows: Annotated[
+        int, Meta(description="Most spans, or measures, of a merged segment.", ge=1, le=2**31 - 1)
+    ] = 262_144
     retention_days: Annotated[
         Annotated[float, Meta(gt=0)] | None,
         Meta(description="Segments received longer ago are dropped, days; none keeps all."),
@@ -45,7 +45,6 @@ class LakeOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = 64 * 1024**2
     threads: Annotated[int, Meta(description="Threads of the reader's DuckDB; 0 takes one a core.", ge=0, le=256)] = 0
 
-    @property
-    def folder(self) -> Path:
-        """Where the store is."""
-        return Path(self.path) if self.path else Path(self.data_dir) / "lake"
+    def folder_in(self, data_dir: Path) -> Path:
+        """Where the store is, given `server.data_dir`."""
+        return Path(self.path) if self.path else data_dir / "lake"

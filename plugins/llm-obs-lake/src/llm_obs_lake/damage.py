@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import stat
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -15,8 +13,9 @@ import pyarrow.parquet as pq
 import structlog
 from llm_obs_core.errors import StoreError
 
+from llm_obs_lake.blobs import BlobStat, BlobStore
 from llm_obs_lake.catalog import Segment
-from llm_obs_lake.schema import SCHEMAS
+from llm_obs_lake.versions import schema_of
 
 __all__ = ["FIX", "Damage", "UnreadableError"]
 
@@ -24,8 +23,6 @@ FIX: Final = "bring it back from a copy of the whole folder; files of a lake are
 NAMED: Final = 3
 """Most files that an error names when it is not known which one it is."""
 _NAME: Final = re.compile(r"[a-z]+-[0-9]+-[0-9]+-[0-9a-f]{8}\.parquet")
-_Seal = tuple[int, int, int] | None
-"""What tells a file from the one that was there before; None when there is none."""
 
 
 class UnreadableError(StoreError):
@@ -47,20 +44,20 @@ class Damage:
     """What is known to be damaged; used by several threads.
 
     Args:
-        root: Where the paths of segments begin.
+        blobs: Where the files are.
     """
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, blobs: BlobStore) -> None:
+        self._blobs = blobs
         self._lock = threading.Lock()
-        self._known: dict[str, _Seal] = {}
+        self._known: dict[str, BlobStat | None] = {}  # what tells it from what is brought back; None when it is gone
         self._log = structlog.get_logger("llm_obs.lake")
 
     def names(self) -> frozenset[str]:
         """Paths of the segments that cannot be read, without those that have been brought back."""
         with self._lock:
             if self._known:
-                self._known = {path: seal for path, seal in self._known.items() if _seal(self._root / path) == seal}
+                self._known = {path: seal for path, seal in self._known.items() if _seal(self._blobs, path) == seal}
             return frozenset(self._known)
 
     def find(
@@ -73,9 +70,9 @@ class Damage:
             segments: What may have been read.
             probe: Reads a whole file in the way that failed; returns what is wrong with it, empty when nothing is.
         """
-        by_path = {str(self._root / segment.path): segment for segment in segments}
+        by_path = {self._blobs.locate(segment.path): segment for segment in segments}
         read = [by_path[path] for path in dict.fromkeys(error.paths) if path in by_path] or list(by_path.values())
-        reasons = {segment.path: reason for segment in read if (reason := _outside(self._root, segment))}
+        reasons = {segment.path: reason for segment in read if (reason := _outside(self._blobs, segment))}
         if not reasons:
             named = set(_NAME.findall(str(error.cause)))
             accused = [segment for segment in read if segment.path.rpartition("/")[2] in named]
@@ -84,7 +81,7 @@ class Damage:
             reasons = {
                 segment.path: reason
                 for segment in read
-                if (reason := _inside(self._root, segment) or probe(str(self._root / segment.path)))
+                if (reason := _inside(self._blobs, segment) or probe(self._blobs.locate(segment.path)))
             }
         if not reasons and len(read) == 1:
             reasons = {read[0].path: str(error.cause).partition("\n")[0]}
@@ -95,27 +92,26 @@ class Damage:
         with self._lock:
             if path in self._known:
                 return False
-            self._known[path] = _seal(self._root / path)
-        self._log.error("a file of the lake cannot be read", file=str(self._root / path), reason=reason, fix=FIX)
+            self._known[path] = _seal(self._blobs, path)
+        where = self._blobs.locate(path)
+        self._log.error("a file of the lake cannot be read", file=where, reason=reason, fix=FIX)
         return True
 
 
-def _outside(root: Path, segment: Segment) -> str:
+def _outside(blobs: BlobStore, segment: Segment) -> str:
     """What is wrong with a file without a look inside; empty when nothing is."""
     try:
-        found = os.stat(root / segment.path)
+        size_bytes = blobs.stat(segment.path).size_bytes
     except OSError as error:
         return error.strerror or str(error)
-    if not stat.S_ISREG(found.st_mode):
-        return "no file"
-    return "" if found.st_size == segment.size_bytes else f"{found.st_size} bytes, not {segment.size_bytes}"
+    return "" if size_bytes == segment.size_bytes else f"{size_bytes} bytes, not {segment.size_bytes}"
 
 
-def _inside(root: Path, segment: Segment) -> str:
+def _inside(blobs: BlobStore, segment: Segment) -> str:
     """What is wrong with a file that is read whole; empty when nothing is."""
-    schema = SCHEMAS[segment.kind]
+    schema = schema_of(segment.kind, segment.schema)
     try:
-        with pq.ParquetFile(root / segment.path, page_checksum_verification=True) as file:
+        with blobs.open(segment.path) as source, pq.ParquetFile(source, page_checksum_verification=True) as file:
             if file.schema_arrow.names != schema.names or file.metadata.num_rows != segment.rows:
                 return "other columns or rows than were written"
             for group in range(file.metadata.num_row_groups):
@@ -125,9 +121,8 @@ def _inside(root: Path, segment: Segment) -> str:
     return ""
 
 
-def _seal(path: Path) -> _Seal:
+def _seal(blobs: BlobStore, path: str) -> BlobStat | None:
     try:
-        found = os.stat(path)
+        return blobs.stat(path)
     except OSError:
         return None
-    return found.st_ino, found.st_size, found.st_mtime_ns

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -13,7 +13,11 @@ import pyarrow.parquet as pq
 from llm_obs_core.model import MEASURE_KEYS, MEASURE_VALUES
 
 from llm_obs_lake.arrow import numbers
+from llm_obs_lake.blobs import BlobStore
+from llm_obs_lake.catalog import Segment
 from llm_obs_lake.damage import UnreadableError
+from llm_obs_lake.schema import SCHEMAS
+from llm_obs_lake.versions import absent, nothing
 
 __all__ = ["HISTOGRAMS", "KEYS", "SUMS", "Column", "Histograms", "Keys", "Values", "decode"]
 
@@ -73,27 +77,37 @@ class Histograms(NamedTuple):
 Column = Keys | Values | Histograms
 
 
-def decode(path: str, names: Sequence[str]) -> dict[str, Column]:
+def decode(blobs: BlobStore, segment: Segment, names: Sequence[str]) -> dict[str, Column]:
     """Columns of a file.
 
     Args:
-        path: The file.
+        blobs: Where it is.
+        segment: The file.
         names: Out of `MEASURE_KEYS` and `MEASURE_VALUES`; a histogram is one column.
 
     Raises:
         UnreadableError: It is not there, or damaged.
     """
     found: dict[str, Column] = {}
+    texts = [name for name in _TEXTS if name not in absent(segment.kind, segment.schema, _TEXTS)]
     try:
-        with pq.ParquetFile(path, read_dictionary=_TEXTS, page_checksum_verification=True) as file:
-            batches = _batches(names, file.metadata.num_rows)
+        with (
+            blobs.open(segment.path) as source,
+            pq.ParquetFile(source, read_dictionary=texts, page_checksum_verification=True) as file,
+        ):
+            rows = file.metadata.num_rows
+            batches = _batches(names, rows)
             for some in batches:
-                table = file.read(columns=[part for name in some for part in _parts(name)], use_threads=False)
-                found |= {name: _column(table, name) for name in some}
+                parts = [part for name in some for part in _parts(name)]
+                new = absent(segment.kind, segment.schema, parts)
+                table = file.read(columns=[part for part in parts if part not in new], use_threads=False)
+                columns = {part: table[part] for part in parts if part not in new}
+                columns |= {part: pa.chunked_array([nothing(SCHEMAS["measures"].field(part), rows)]) for part in new}
+                found |= {name: _column(columns, name) for name in some}
     except MemoryError:
         raise
     except Exception as error:  # damage has no class of its own
-        raise UnreadableError(error, [path]) from error
+        raise UnreadableError(error, [blobs.locate(segment.path)]) from error
     if len(batches) > 1:
         pa.default_memory_pool().release_unused()  # of this thread; it would keep some 20 MB for the next file
     return found
@@ -108,8 +122,8 @@ def _parts(name: str) -> list[str]:
     return [f"{name}_index", f"{name}_count"] if name in HISTOGRAMS else [name]
 
 
-def _column(table: pa.Table, name: str) -> Column:
-    parts = [_whole(table[part]) for part in _parts(name)]
+def _column(columns: Mapping[str, pa.ChunkedArray], name: str) -> Column:
+    parts = [_whole(columns[part]) for part in _parts(name)]
     if name in HISTOGRAMS:
         index, count = parts
         sizes = numbers(pc.list_value_length(index))

@@ -1,16 +1,15 @@
-"""The store's folder: one writing process, files that are durable before they are named, nothing left over.
+"""The store's folder: one writing process, files that are durable before the catalog names them, nothing left over.
 
-`lock`, `catalog.sqlite`, `leases/`, and `segments/<tenant>/<kind>-<first>-<last>-<token>.parquet`. Folders are 0700.
+`lock`, `catalog.sqlite`, `leases/`, and the blobs `<tenant>/<kind>-<first>-<last>-<token>.parquet` in `segments/`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import re
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,12 +17,12 @@ import pyarrow.parquet as pq
 from llm_obs_core.errors import StoreError
 from llm_obs_core.owned import OwnedFolder
 
-from llm_obs_lake.schema import CODECS, DELTAS, ROW_GROUP_ROWS, SCHEMAS, STATISTICS, Kind
+from llm_obs_lake.blobs import BlobStore, LocalBlobs
+from llm_obs_lake.schema import CODECS, DELTAS, KINDS, ROW_GROUP_ROWS, SCHEMAS, STATISTICS, Kind
 
 __all__ = ["Folder", "ParquetFile"]
 
-_TEMPORARY = ".tmp"
-_NAME = re.compile(r"(spans|content|summaries|measures)-[0-9]+-[0-9]+-[0-9a-f]{8}\.parquet(\.tmp)?")
+_NAME = re.compile(rf"[^/]+/({'|'.join(KINDS)})-[0-9]+-[0-9]+-[0-9a-f]{{8}}\.parquet(\.tmp)?")
 _PLAIN = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _DICTIONARY = {"string", "binary"}
 
@@ -33,13 +32,15 @@ class Folder:
 
     Args:
         path: `LakeOptions.folder`.
+        blobs: Where the files of segments are; in `segments/` when None.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, blobs: BlobStore | None = None) -> None:
         self.path = path
         self.catalog = path / "catalog.sqlite"
         self.leases = path / "leases"
         self.segments = path / "segments"
+        self.blobs: BlobStore = LocalBlobs(self.segments) if blobs is None else blobs
         self._owned = OwnedFolder(path, alone="a store that no other process writes", elsewhere="server.data_dir")
 
     def open(self) -> None:
@@ -52,7 +53,7 @@ class Folder:
         self._owned.open((self.leases, self.segments))
         if self.catalog.exists() and self.catalog.stat().st_size:
             return
-        if lost := sum(1 for path in self.segments.glob("*/*.parquet") if _NAME.fullmatch(path.name)):
+        if lost := sum(1 for name in self.blobs.list() if _NAME.fullmatch(name) and name.endswith(".parquet")):
             self.close()
             raise StoreError(
                 "the catalog of a lake beside its files",
@@ -65,29 +66,28 @@ class Folder:
         """Gives the lock back."""
         self._owned.close()
 
-    def tenant(self, tenant: str) -> Path:
-        """The folder of a tenant's files; names that are no plain words are hashed."""
-        word = (
-            tenant if _PLAIN.fullmatch(tenant) else "~" + hashlib.blake2b(tenant.encode(), digest_size=16).hexdigest()
-        )
-        return self.segments / word
-
     def remove_orphans(self, known: Collection[str]) -> int:
         """Deletes what a crash left behind: files of ours that the catalog does not name; returns how many.
 
         Args:
-            known: Paths under `segments/` that the catalog has.
+            known: Names of the blobs that the catalog has.
         """
-        removed = 0
-        for path in self.segments.glob("*/*"):
-            if _NAME.fullmatch(path.name) and path.relative_to(self.segments).as_posix() not in known:
-                path.unlink(missing_ok=True)
-                removed += 1
-        return removed
+        orphans = [name for name in self.blobs.list() if _NAME.fullmatch(name) and name not in known]
+        self.blobs.delete(orphans)
+        return len(orphans)
+
+    def publish(self, files: Sequence[ParquetFile]) -> None:
+        """Makes finished files durable under their names, all of them or an OSError."""
+        self.blobs.put([(file.temporary, file.name) for file in files])
+
+
+def _word(tenant: str) -> str:
+    """The folder of a tenant's files; names that are no plain words are hashed."""
+    return tenant if _PLAIN.fullmatch(tenant) else "~" + hashlib.blake2b(tenant.encode(), digest_size=16).hexdigest()
 
 
 class ParquetFile:
-    """One file while it is written: under another name until it is whole and on disk.
+    """One file while it is written: a local one of another name until it is published.
 
     Args:
         folder: The store.
@@ -99,11 +99,9 @@ class ParquetFile:
     """
 
     def __init__(self, folder: Folder, tenant: str, kind: Kind, first: int, last: int, level: int) -> None:
-        name = f"{kind}-{first:020d}-{last:020d}-{secrets.token_hex(4)}.parquet"
-        self._path = folder.tenant(tenant) / name
-        self._temporary = self._path.with_suffix(self._path.suffix + _TEMPORARY)
-        self._path.parent.mkdir(mode=0o700, exist_ok=True)
-        self.name = self._path.relative_to(folder.segments).as_posix()
+        self.name = f"{_word(tenant)}/{kind}-{first:020d}-{last:020d}-{secrets.token_hex(4)}.parquet"
+        self._blobs = folder.blobs
+        self.temporary = folder.blobs.begin(self.name)
         self.rows = 0
         self._rows_a_group = ROW_GROUP_ROWS[kind]
         schema = SCHEMAS[kind]
@@ -112,7 +110,7 @@ class ParquetFile:
         heavy = {"otlp_span", "body", "response_id"}
         try:
             self._writer = pq.ParquetWriter(
-                self._temporary,
+                self.temporary,
                 schema,
                 compression=CODECS[kind],
                 compression_level=level if CODECS[kind] == "zstd" else None,
@@ -123,7 +121,7 @@ class ParquetFile:
                 write_page_checksum=True,
             )
         except OSError:
-            self._temporary.unlink(missing_ok=True)
+            self.temporary.unlink(missing_ok=True)
             raise
 
     def write(self, table: pa.Table) -> None:
@@ -132,20 +130,13 @@ class ParquetFile:
         self.rows += len(table)
 
     def finish(self) -> int:
-        """Makes it durable and gives it its name; the folder's own sync is the caller's. Returns its bytes."""
+        """Ends it, so that it can be published; returns its bytes."""
         self._writer.close()
-        fd = os.open(self._temporary, os.O_RDONLY)
-        try:
-            os.fsync(fd)
-            size = os.fstat(fd).st_size
-        finally:
-            os.close(fd)
-        self._temporary.rename(self._path)
-        return size
+        return self.temporary.stat().st_size
 
     def discard(self) -> None:
         """Removes whatever there is of it."""
         with contextlib.suppress(OSError):  # a full disk: what could not be written is removed now
             self._writer.close()
-        for path in (self._temporary, self._path):
-            path.unlink(missing_ok=True)
+        self.temporary.unlink(missing_ok=True)
+        self._blobs.delete([self.name])

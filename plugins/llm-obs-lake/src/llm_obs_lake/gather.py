@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
 
 import numpy as np
@@ -12,8 +11,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from llm_obs_lake.blobs import BlobStore
+from llm_obs_lake.catalog import Segment
 from llm_obs_lake.damage import UnreadableError
-from llm_obs_lake.schema import SCHEMAS, Kind
+from llm_obs_lake.schema import SCHEMAS
+from llm_obs_lake.versions import absent, upgraded
 
 __all__ = ["Inputs", "rows_at"]
 
@@ -22,38 +24,44 @@ T = TypeVar("T")
 
 
 class Inputs:
-    """Files of one kind, read together. A context manager.
+    """Files of one kind, read together, all with the columns of today. A context manager.
 
     Args:
-        paths: The files.
-        kind: What they hold.
+        blobs: Where they are.
+        segments: The files.
     """
 
-    def __init__(self, paths: Sequence[Path], kind: Kind) -> None:
-        self._schema = SCHEMAS[kind]
-        self._paths = paths
-        self._files = [_open(path) for path in paths]
+    def __init__(self, blobs: BlobStore, segments: Sequence[Segment]) -> None:
+        self._blobs = blobs
+        self._segments = segments
+        self._opened = ExitStack()
+        with ExitStack() as opened:
+            self._files = [opened.enter_context(_opened(blobs, segment)) for segment in segments]
+            self._opened = opened.pop_all()
         self._ends = [
             np.cumsum([file.metadata.row_group(group).num_rows for group in range(file.metadata.num_row_groups)])
             for file in self._files
         ]
-        self._now: list[tuple[int, pa.Table] | None] = [None] * len(paths)
+        self._now: list[tuple[int, pa.Table] | None] = [None] * len(segments)
 
     def __enter__(self) -> Inputs:
         return self
 
     def __exit__(self, *error: object) -> None:
-        with ExitStack() as stack:
-            for file in self._files:
-                stack.callback(file.close)
+        self._opened.close()
 
     def columns(self, names: Sequence[str]) -> list[pa.Table]:
         """Some columns of each file, whole."""
-        schema = pa.schema([self._schema.field(name) for name in names])
-        return [
-            _read(path, lambda file=file: file.read(columns=list(names), use_threads=False)).cast(schema)  # type: ignore[misc]
-            for path, file in zip(self._paths, self._files, strict=True)
-        ]
+        return [self._columns(segment, file, names) for segment, file in zip(self._segments, self._files, strict=True)]
+
+    def _columns(self, segment: Segment, file: pq.ParquetFile, names: Sequence[str]) -> pa.Table:
+        missing = absent(segment.kind, segment.schema, names)
+        wanted = [name for name in names if name not in missing] or [file.schema_arrow.names[0]]
+        return _read(
+            self._blobs,
+            segment,
+            lambda: upgraded(file.read(columns=wanted, use_threads=False), segment.kind, segment.schema, names),
+        )
 
     def chunks(self, source: Places, row: Places, rows_at_once: int) -> Iterator[pa.Table]:
         """The rows in the order given.
@@ -89,24 +97,30 @@ class Inputs:
     def _group(self, file: int, group: int) -> pa.Table:
         now = self._now[file]
         if now is None or now[0] != group:
-            found = _read(self._paths[file], lambda: self._files[file].read_row_group(group, use_threads=False))
-            now = (group, found.cast(self._schema))
+            segment, source = self._segments[file], self._files[file]
+            names = SCHEMAS[segment.kind].names
+
+            def read() -> pa.Table:
+                return upgraded(source.read_row_group(group, use_threads=False), segment.kind, segment.schema, names)
+
+            now = (group, _read(self._blobs, segment, read))
             self._now[file] = now
         return now[1]
 
 
-def rows_at(path: str | Path, rows: Sequence[int], column: str) -> dict[int, Any]:
+def rows_at(blobs: BlobStore, segment: Segment, rows: Sequence[int], column: str) -> dict[int, Any]:
     """One column's values of single rows of a file, by row."""
     found: dict[int, Any] = {}
     if rows:
-        with _open(path) as file:
+        with _opened(blobs, segment) as file:
             begin = 0
             for group in range(file.metadata.num_row_groups):
                 end = begin + file.metadata.row_group(group).num_rows
                 here = [row for row in rows if begin <= row < end]
                 if here:
                     values = _read(
-                        path,
+                        blobs,
+                        segment,
                         lambda: file.read_row_group(group, columns=[column], use_threads=False),  # noqa: B023
                     )[column]
                     found |= {row: values[row - begin].as_py() for row in here}
@@ -114,12 +128,15 @@ def rows_at(path: str | Path, rows: Sequence[int], column: str) -> dict[int, Any
     return found
 
 
-def _open(path: str | Path) -> pq.ParquetFile:
-    return _read(path, lambda: pq.ParquetFile(path, page_checksum_verification=True))
+@contextmanager
+def _opened(blobs: BlobStore, segment: Segment) -> Iterator[pq.ParquetFile]:
+    with ExitStack() as stack:
+        source = _read(blobs, segment, lambda: stack.enter_context(blobs.open(segment.path)))
+        yield _read(blobs, segment, lambda: pq.ParquetFile(source, page_checksum_verification=True))
 
 
-def _read(path: str | Path, read: Callable[[], T]) -> T:
+def _read(blobs: BlobStore, segment: Segment, read: Callable[[], T]) -> T:
     try:
         return read()
-    except (OSError, ValueError, pa.ArrowException) as error:
-        raise UnreadableError(error, [path]) from error
+    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+        raise UnreadableError(error, [blobs.locate(segment.path)]) from error

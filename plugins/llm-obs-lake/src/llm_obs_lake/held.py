@@ -13,6 +13,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import count, islice
 from typing import Final
 
+from llm_obs_lake.blobs import BlobStore
+from llm_obs_lake.catalog import Segment
 from llm_obs_lake.decoded import Column, decode
 
 __all__ = ["HeldMeasures"]
@@ -29,11 +31,13 @@ class HeldMeasures:
     store that is larger than the room, the same part stays in memory from question to question.
 
     Args:
+        blobs: Where the files are.
         most_bytes: Of all columns that are kept; 0 keeps none.
         threads: That decode files; 0 takes one a core.
     """
 
-    def __init__(self, most_bytes: int, threads: int) -> None:
+    def __init__(self, blobs: BlobStore, most_bytes: int, threads: int) -> None:
+        self._blobs = blobs
         self._most_bytes = most_bytes
         self._ahead = (threads or os.cpu_count() or 1) + 1
         self._pool = ThreadPoolExecutor(self._ahead - 1, thread_name_prefix="lake-decode")
@@ -48,11 +52,11 @@ class HeldMeasures:
         """Bytes of what is kept."""
         return self._bytes
 
-    def columns(self, paths: Sequence[str], names: Sequence[str]) -> Iterator[Columns]:
+    def columns(self, segments: Sequence[Segment], names: Sequence[str]) -> Iterator[Columns]:
         """The columns of each file, in no promised order; no more than a few files beyond what is kept are in memory.
 
         Args:
-            paths: The files; of the first ones most is kept.
+            segments: The files; of the first ones most is kept.
             names: As `decode` takes them.
 
         Raises:
@@ -60,20 +64,20 @@ class HeldMeasures:
         """
         question = next(self._questions)
         whole, others = [], []
-        for path in paths:
-            found = self._look(path, names, question)
+        for segment in segments:
+            found = self._look(segment.path, names, question)
             if len(found) == len(names):
                 whole.append(found)
             else:
-                others.append(path)
+                others.append(segment)
         under_way: deque[Future[Columns]] = deque()
         waiting = iter(others)
         try:
-            under_way += [self._pool.submit(self._load, path, names, question) for path in islice(waiting, self._ahead)]
+            under_way += [self._pool.submit(self._load, item, names, question) for item in islice(waiting, self._ahead)]
             yield from whole
             while under_way:
                 found = under_way.popleft().result()
-                under_way += [self._pool.submit(self._load, path, names, question) for path in islice(waiting, 1)]
+                under_way += [self._pool.submit(self._load, item, names, question) for item in islice(waiting, 1)]
                 yield found
         finally:
             for future in under_way:
@@ -102,12 +106,13 @@ class HeldMeasures:
                     self._held.move_to_end((path, name))
         return found
 
-    def _load(self, path: str, names: Sequence[str], question: int) -> Columns:
+    def _load(self, segment: Segment, names: Sequence[str], question: int) -> Columns:
+        path = segment.path
         with self._decoding[hash(path) % _LOCKS]:  # another question may be at it
             found = self._look(path, names, question)
             missing = [name for name in names if name not in found]
             if missing:
-                made = decode(path, missing)
+                made = decode(self._blobs, segment, missing)
                 self._keep(path, made, question)
                 found |= made
         return found

@@ -1,5 +1,7 @@
 """Neighbouring segments become one: spans once, bodies once, partial summaries and measures added up.
 
+The new one has the columns of today, whichever version the old ones are of.
+
 Files are read and written a chunk at a time. The new files are whole and durable before one transaction puts them in
 the place of the old ones, which stay on disk until no reader has a lease on them.
 """
@@ -8,14 +10,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from llm_obs_core.owned import sync_directory
 
 from llm_obs_lake.arrow import id_numbers, numbers
 from llm_obs_lake.catalog import Catalog, Segment, storage_error
@@ -24,9 +24,11 @@ from llm_obs_lake.fold import fold, fold_spans, group_starts
 from llm_obs_lake.folder import Folder, ParquetFile
 from llm_obs_lake.gather import Inputs, rows_at
 from llm_obs_lake.plan import Unit
+from llm_obs_lake.revisions import fold_annotations
 from llm_obs_lake.schema import SCHEMAS, Kind
 from llm_obs_lake.sums import add_measures
 from llm_obs_lake.tables import first_holders, span_order
+from llm_obs_lake.versions import VERSION, absent
 
 __all__ = ["merge"]
 
@@ -55,7 +57,7 @@ def merge(
     work = _Merge(folder, units, level, check)
     try:
         work.write()
-        sync_directory(folder.tenant(units[0].spans.tenant))
+        folder.publish(work.files)
         catalog.replace([segment for unit in units for segment in unit.files.values()], work.made)
     except BaseException as error:
         for file in work.files:
@@ -85,69 +87,73 @@ class _Merge:
         self.made: list[Segment] = []
 
     def write(self) -> None:
-        dropped, summaries = self._spans()
-        self._content(dropped)
-        if summaries is None:
-            summaries = fold(self._whole("summaries").sort_by("trace_id"))
-        self._table("summaries", summaries)
+        if self._of("spans"):
+            dropped, summaries = self._spans()
+            self._content(dropped)
+            if summaries is None:
+                summaries = fold(self._whole("summaries").sort_by("trace_id"))
+            self._table("summaries", summaries)
         self._table("measures", add_measures(self._whole("measures")))
+        self._table("annotations", fold_annotations(self._whole("annotations")))
 
-    def _paths(self, kind: Kind) -> list[tuple[int, Path]]:
-        """The files of a kind, each with its place among the units."""
-        return [
-            (place, self._folder.segments / unit.files[kind].path)
-            for place, unit in enumerate(self._units)
-            if kind in unit.files
-        ]
+    def _of(self, kind: Kind) -> list[tuple[int, Segment]]:
+        """The files of a kind, each with its index among the units."""
+        return [(index, unit.files[kind]) for index, unit in enumerate(self._units) if kind in unit.files]
+
+    def _inputs(self, kind: Kind) -> Inputs:
+        return Inputs(self._folder.blobs, [segment for _, segment in self._of(kind)])
 
     def _whole(self, kind: Kind) -> pa.Table:
-        with Inputs([path for _, path in self._paths(kind)], kind) as inputs:
+        with self._inputs(kind) as inputs:
             names = SCHEMAS[kind].names
             return pa.concat_tables([SCHEMAS[kind].empty_table(), *inputs.columns(names)]).combine_chunks()
 
     def _spans(self) -> tuple[npt.NDArray[np.void] | None, pa.Table | None]:
-        """Writes the spans. Returns what was dropped, and their summaries if the old ones counted it; None if not."""
-        with Inputs([path for _, path in self._paths("spans")], "spans") as inputs:
+        """Writes the spans. Returns what was dropped, and their summaries if the old ones do not add up to them."""
+        older = any(absent("summaries", file.schema, SCHEMAS["summaries"].names) for _, file in self._of("summaries"))
+        with self._inputs("spans") as inputs:
             ids = inputs.columns(["trace_id", "span_id", "start_ns"])
             whole = pa.concat_tables(ids).combine_chunks()
             order = span_order(whole)
             rows = _located([len(table) for table in ids], order)
             summaries: list[pa.Table] = []
             again = len(order) < len(whole)
+            made_anew = again or older
             file = self._file("spans")
             for chunk in inputs.chunks(*rows, _ROWS_AT_ONCE):
                 self._check()
                 file.write(chunk)
-                if again:
+                if made_anew:
                     summaries.append(fold_spans(chunk))
         traces = id_numbers(whole["trace_id"])[order]
         self._finish("spans", file, build(traces[group_starts(traces)]))
+        folded = fold(pa.concat_tables(summaries).combine_chunks()) if made_anew else None
         if not again:
-            return None, None
+            return None, folded
         gone = np.ones(len(whole), dtype=np.bool_)
         gone[order] = False
-        sources = np.repeat(np.arange(len(ids)), [len(table) for table in ids])
-        return _keys(sources, whole)[gone], fold(pa.concat_tables(summaries).combine_chunks())
+        sources = np.repeat([index for index, _ in self._of("spans")], [len(table) for table in ids])
+        return _keys(sources, whole)[gone], folded
 
     def _content(self, dropped: npt.NDArray[np.void] | None) -> None:
-        paths = self._paths("content")
-        if not paths:
+        segments = self._of("content")
+        if not segments:
             return
-        with Inputs([path for _, path in paths], "content") as inputs:
+        with self._inputs("content") as inputs:
             ids = inputs.columns(["trace_id", "span_id", "digest", "body_row"])
             sizes = [len(table) for table in ids]
             whole = pa.concat_tables(ids).combine_chunks()
             traces = id_numbers(whole["trace_id"])
             order = np.lexsort((traces[:, 1], traces[:, 0]))
             if dropped is not None:
-                sources = np.repeat([place for place, _ in paths], sizes)
+                sources = np.repeat([index for index, _ in segments], sizes)
                 order = order[~np.isin(_keys(sources, whole), dropped)[order]]
             if not len(order):
                 return
             rows = _located(sizes, order)
             holds = numbers(whole["body_row"])[order] == rows.row
             holder = first_holders(whole["digest"].combine_chunks().take(pa.array(order)), holds)
-            rescued = self._rescued(whole, rows, holder, [path for _, path in paths], sizes)
+            rescued = self._rescued(whole, rows, holder, [segment for _, segment in segments], sizes)
             file = self._file("content")
             start = 0
             for chunk in inputs.chunks(*rows, _ROWS_AT_ONCE):
@@ -157,7 +163,7 @@ class _Merge:
         self._finish("content", file)
 
     def _rescued(
-        self, whole: pa.Table, rows: _Rows, holder: Places, paths: Sequence[Path], sizes: Sequence[int]
+        self, whole: pa.Table, rows: _Rows, holder: Places, segments: Sequence[Segment], sizes: Sequence[int]
     ) -> dict[int, str]:
         """Bodies of rows that are to hold one and did not: the row that did was of a span that is dropped."""
         starts = np.concatenate(([0], np.cumsum(sizes)))
@@ -167,7 +173,7 @@ class _Merge:
             source, row = int(rows.source[place]), int(rows.row[place])
             held = int(body_rows[starts[source] + row])
             if held != row:
-                found[place] = rows_at(paths[source], [held], "body")[held]
+                found[place] = rows_at(self._folder.blobs, segments[source], [held], "body")[held]
         return found
 
     def _table(self, kind: Kind, table: pa.Table) -> None:
@@ -177,29 +183,33 @@ class _Merge:
             self._finish(kind, file)
 
     def _file(self, kind: Kind) -> ParquetFile:
-        first, last = self._units[0].spans, self._units[-1].spans
+        first, last = self._units[0].head, self._units[-1].head
         file = ParquetFile(self._folder, first.tenant, kind, first.first_sequence, last.last_sequence, self._level)
         self.files.append(file)
         return file
 
     def _finish(self, kind: Kind, file: ParquetFile, bits: bytes = b"") -> None:
-        spans = [unit.spans for unit in self._units]
+        first, last = self._units[0].head, self._units[-1].head
+        old = [segment for _, segment in self._of(kind)]
         self.made.append(
             Segment(
                 id=0,
-                tenant=spans[0].tenant,
+                tenant=first.tenant,
                 kind=kind,
                 path=file.name,
                 rows=file.rows,
                 size_bytes=file.finish(),
-                min_start_ns=min(segment.min_start_ns for segment in spans),
-                max_start_ns=max(segment.max_start_ns for segment in spans),
-                writer=spans[0].writer,
-                partition=spans[0].partition,
-                first_sequence=spans[0].first_sequence,
-                last_sequence=spans[-1].last_sequence,
-                received_ns=max(segment.received_ns for segment in spans),
-                tier=spans[0].tier,
+                min_start_ns=min(segment.min_start_ns for segment in old),
+                max_start_ns=max(segment.max_start_ns for segment in old),
+                writer=first.writer,
+                partition=first.partition,
+                stream=first.stream,
+                first_sequence=first.first_sequence,
+                last_sequence=last.last_sequence,
+                part=first.part,
+                schema=VERSION,
+                received_ns=max(unit.head.received_ns for unit in self._units),
+                tier=first.tier,
                 filter=bits,
             )
         )

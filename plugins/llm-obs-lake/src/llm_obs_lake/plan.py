@@ -1,6 +1,6 @@
 """Which segments are merged, and which are dropped. Nothing is done here.
 
-A segment is what the catalog has of one tenant and one range of Positions: up to four files. Neighbours are merged so
+A segment is what the catalog has of one tenant and one range of Positions: up to five files. Neighbours are merged so
 that each row moves into a segment at least twice as large; a day that is over is merged as far as it goes. Segments of
 different days of arrival stay apart, so that retention can drop whole ones.
 """
@@ -18,6 +18,7 @@ __all__ = ["Unit", "expired", "merges", "units"]
 _DAY_NS: Final = 86_400_000_000_000
 _MOST: Final = 64
 """Segments merged at once: each has its files open."""
+_COUNTED: Final[tuple[Kind, ...]] = ("spans", "measures", "annotations")
 
 
 class Unit(NamedTuple):
@@ -26,14 +27,19 @@ class Unit(NamedTuple):
     files: dict[Kind, Segment]
 
     @property
-    def spans(self) -> Segment:
-        """The file that every segment has."""
-        return self.files["spans"]
+    def head(self) -> Segment:
+        """One of them, for what they have in common."""
+        return next(iter(self.files.values()))
+
+    @property
+    def rows(self) -> int:
+        """Its spans; its measures or annotations where there are more of them."""
+        return max((self.files[kind].rows for kind in _COUNTED if kind in self.files), default=0)
 
     @property
     def arrived_ns(self) -> int:
         """When the last of it was received, else when its last span began."""
-        return self.spans.received_ns or self.spans.max_start_ns
+        return self.head.received_ns or max(file.max_start_ns for file in self.files.values())
 
     @property
     def day(self) -> int:
@@ -43,7 +49,7 @@ class Unit(NamedTuple):
 
 def units(segments: Iterable[Segment]) -> list[Unit]:
     """The segments of files, each tenant's and log's in order of Positions."""
-    found: dict[tuple[str, str, int, int], Unit] = {}
+    found: dict[tuple[str, str, int, str, int, int], Unit] = {}
     for segment in segments:
         found.setdefault(segment.unit, Unit({})).files[segment.kind] = segment
     return [found[key] for key in sorted(found)]
@@ -61,7 +67,7 @@ def merges(found: Sequence[Unit], now_ns: int, *, at_once: int, max_rows: int) -
         found: As `units` returns them.
         now_ns: Unix nanoseconds.
         at_once: How many segments of like size are merged into one.
-        max_rows: Most spans of a merged segment.
+        max_rows: Most rows of a merged segment.
     """
     start = 0
     while start < len(found):
@@ -81,8 +87,8 @@ def _run(found: Sequence[Unit], start: int, max_rows: int) -> list[Unit]:
     run: list[Unit] = []
     rows = 0
     for unit in found[start : start + _MOST]:
-        rows += unit.spans.rows
-        if unit.spans.unit[:3] != first.spans.unit[:3] or unit.day != first.day or rows > max_rows:
+        rows += unit.rows
+        if unit.head.log != first.head.log or unit.day != first.day or rows > max_rows:
             break
         run.append(unit)
     return run
@@ -92,8 +98,8 @@ def _balanced(run: Sequence[Unit], at_once: int) -> int:
     """The most of them, at least `at_once`, of which none is larger than the others together; 0 when there are none."""
     best = rows = largest = 0
     for size, unit in enumerate(run, 1):
-        rows += unit.spans.rows
-        largest = max(largest, unit.spans.rows)
+        rows += unit.rows
+        largest = max(largest, unit.rows)
         if size >= at_once and 2 * largest <= rows:
             best = size
     return best

@@ -1,7 +1,7 @@
-"""What is in each kind of file. A contract: `tests/golden/schema.txt` holds it, a change of it is a decision.
+"""What is in each kind of file today. A contract: `tests/golden/schema.txt` holds it, a change of it is a decision.
 
-A segment is up to four files of one tenant and one range of Positions. Rows are in the order of
-trace ids, spans also of their start.
+A segment is up to five files of one tenant and one range of Positions. Rows are in the order of trace ids, spans also
+of their start. What older segments have is in `versions.py`.
 """
 
 from __future__ import annotations
@@ -9,14 +9,11 @@ from __future__ import annotations
 from typing import Final, Literal, get_args
 
 import pyarrow as pa
-from llm_obs_core.model import MEASURE_KEYS, MEASURE_VALUES, SPAN_COLUMNS, Column
+from llm_obs_core.model import ANNOTATION_COLUMNS, MEASURE_KEYS, MEASURE_VALUES, SPAN_COLUMNS, Column
 
-__all__ = ["CODECS", "DELTAS", "FORMAT", "KINDS", "ROW_GROUP_ROWS", "SCHEMAS", "STATISTICS", "TYPES", "Kind"]
+__all__ = ["CODECS", "DELTAS", "KINDS", "ROW_GROUP_ROWS", "SCHEMAS", "STATISTICS", "TYPES", "Kind"]
 
-FORMAT: Final = 1
-"""Version of files and catalog; raised when either changes."""
-
-Kind = Literal["spans", "content", "summaries", "measures"]
+Kind = Literal["spans", "content", "summaries", "measures", "annotations"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 TYPES: Final = {
@@ -106,6 +103,7 @@ SCHEMAS: Final[dict[Kind, pa.Schema]] = {
         ]
     ),
     "measures": pa.schema([*map(_field, MEASURE_KEYS), *_VALUES]),
+    "annotations": pa.schema([*map(_field, ANNOTATION_COLUMNS)]),
 }
 
 ROW_GROUP_ROWS: Final[dict[Kind, int]] = {
@@ -113,6 +111,7 @@ ROW_GROUP_ROWS: Final[dict[Kind, int]] = {
     "content": 2_048,
     "summaries": 65_536,
     "measures": 65_536,
+    "annotations": 8_192,
 }
 """Most rows of a row group: small where single traces are read, large where all is."""
 
@@ -121,10 +120,11 @@ STATISTICS: Final[dict[Kind, list[str]]] = {
     "content": ["trace_id"],
     "summaries": ["start_ns"],
     "measures": ["minute_ns"],
+    "annotations": ["trace_id"],
 }
 """Columns whose least and greatest value of each row group is kept."""
 
-CODECS: Final[dict[Kind, str]] = {"spans": "zstd", "content": "zstd", "summaries": "zstd", "measures": "lz4"}
+CODECS: Final[dict[Kind, str]] = {kind: "lz4" if kind == "measures" else "zstd" for kind in KINDS}
 """Measures are read whole by every sum: LZ4 takes 5 % more room and a third less time to read than zstd."""
 
 DELTAS: Final[dict[Kind, list[str]]] = {
@@ -132,5 +132,6 @@ DELTAS: Final[dict[Kind, list[str]]] = {
     "content": [],
     "summaries": [],
     "measures": ["minute_ns", *(column.name for column in MEASURE_VALUES if column.type == "int64")],
+    "annotations": [],
 }
 """Columns of numbers that are written as packed differences: where all rows are read, they decode 2.5 times faster."""

@@ -2,49 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Sequence
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from llm_obs_core.interfaces import SinkPart
+from llm_obs_core.model import MEASURE_KEYS, PayloadKind
 
 from llm_obs_lake.arrow import array_of, id_numbers, numbers, table_of
 from llm_obs_lake.fold import fold_spans
+from llm_obs_lake.revisions import fold_annotations
 from llm_obs_lake.schema import SCHEMAS, Kind
+from llm_obs_lake.sums import add_measures
 
-__all__ = ["Tables", "content_table", "first_holders", "span_order", "tables_of"]
+__all__ = ["Made", "content_table", "first_holders", "span_order", "tables_of"]
 
+_ZEROS: Final = frozenset(SCHEMAS["measures"].names) - {column.name for column in MEASURE_KEYS}
 Rows = npt.NDArray[np.int64]
 
 
-class Tables(NamedTuple):
-    """The tables of one segment, and between which times all spans began that they are of."""
+class Made(NamedTuple):
+    """The table of one file, and between which times its rows are.
 
-    by_kind: dict[Kind, pa.Table]
+    Of spans, their traces and their content by the starts of spans, of measures by minutes, of annotations by arrivals.
+    """
+
+    table: pa.Table
     min_start_ns: int
     max_start_ns: int
 
 
-def tables_of(parts: Sequence[SinkPart]) -> Tables:
-    """The tables of parts of one tenant, which have at least one span; those without rows are left out.
+def tables_of(parts: Sequence[SinkPart]) -> dict[Kind, Made]:
+    """The tables of parts of one tenant; those without rows are left out.
 
-    Of spans with the same ids the last one is kept. Measures are kept as they came.
+    Of spans with the same ids, and of annotations of equal revision, the last one is kept. Measures with equal keys are
+    added up.
     """
-    spans = _joined([table_of({**part.spans.columns(), **part.spans.payloads()}, SCHEMAS["spans"]) for part in parts])
-    bounds = pc.min_max(spans["start_ns"]).as_py()
+    found: dict[Kind, Made] = {}
+    by_kind = {kind: [part for part in parts if part.kind is kind and len(part.rows)] for kind in PayloadKind}
+    if spans := by_kind[PayloadKind.SPANS]:
+        found |= _of_spans(spans)
+    if measures := by_kind[PayloadKind.MEASURES]:
+        table = add_measures(_joined([_rows_of(part, "measures", _ZEROS) for part in measures]))
+        found["measures"] = _made(table, table["minute_ns"])
+    if annotations := by_kind[PayloadKind.ANNOTATIONS]:
+        table = fold_annotations(_joined([_rows_of(part, "annotations") for part in annotations]))
+        found["annotations"] = _made(table, table["received_ns"])
+    return found
+
+
+def _of_spans(parts: Sequence[SinkPart]) -> dict[Kind, Made]:
+    schema = SCHEMAS["spans"]
+    batches = [part.spans for part in parts]
+    spans = _joined([table_of({**batch.columns(), **batch.payloads()}, schema, len(batch)) for batch in batches])
     order = span_order(spans)
     spans = _taken(spans, pa.array(order))
-    found: dict[Kind, pa.Table] = {"spans": spans, "summaries": fold_spans(spans)}
+    tables: dict[Kind, pa.Table] = {"spans": spans, "summaries": fold_spans(spans)}
     messages = _messages(parts)
     if messages is not None:
-        found["content"] = content_table(messages, spans, order)
-    measures = [table_of(part.measures.columns(), SCHEMAS["measures"]) for part in parts if part.measures is not None]
-    if measures:
-        found["measures"] = _joined(measures)
-    return Tables({kind: table for kind, table in found.items() if len(table)}, bounds["min"], bounds["max"])
+        tables["content"] = content_table(messages, spans, order)
+    return {kind: _made(table, spans["start_ns"]) for kind, table in tables.items() if len(table)}
+
+
+def _rows_of(part: SinkPart, kind: Kind, zeros: Collection[str] = ()) -> pa.Table:
+    return table_of(part.rows.columns(), SCHEMAS[kind], len(part.rows), zeros)
+
+
+def _made(table: pa.Table, times: pa.ChunkedArray) -> Made:
+    bounds = pc.min_max(times).as_py()
+    return Made(table, bounds["min"], bounds["max"])
 
 
 def _taken(table: pa.Table, order: pa.Array) -> pa.Table:

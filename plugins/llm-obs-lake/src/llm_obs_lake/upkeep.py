@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-import structlog
 from llm_obs_core.errors import LlmObsError
+from llm_obs_core.interfaces import Logger
 
 from llm_obs_lake.catalog import Catalog, storage_error
 from llm_obs_lake.config import LakeOptions
@@ -63,7 +63,7 @@ class Upkeep:
         self._options = options
         self._now_ns = now_ns
         self._catalog = Catalog(folder.catalog, write=True)
-        self._damage = Damage(folder.segments.absolute())
+        self._damage = Damage(folder.blobs)
 
     def round(self, check: Callable[[], None] = lambda: None) -> Round:
         """Drops what is too old, merges what is worth it, and deletes files that nothing reads.
@@ -115,9 +115,11 @@ class Upkeep:
         except OSError as error:
             raise storage_error(error, self._folder.leases) from None
         paths = self._catalog.retired(oldest)
-        for path in paths:
-            (self._folder.segments / path).unlink(missing_ok=True)
         if paths:
+            try:
+                self._folder.blobs.delete(paths)
+            except OSError as error:
+                raise storage_error(error, self._folder.path) from None
             self._catalog.forget(paths)
         return len(paths)
 
@@ -132,10 +134,12 @@ class Background:
     Args:
         upkeep: What is done; closed at the end.
         interval_s: Pause between rounds, seconds.
+        logger: Told of rounds that fail.
     """
 
-    def __init__(self, upkeep: Upkeep, interval_s: float) -> None:
+    def __init__(self, upkeep: Upkeep, interval_s: float, logger: Logger) -> None:
         self._upkeep = upkeep
+        self._logger = logger
         self._interval_s = interval_s
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lake-upkeep", daemon=True)
@@ -154,7 +158,6 @@ class Background:
     def _run(self) -> None:
         with contextlib.suppress(OSError, AttributeError):  # Linux knows priorities of threads
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
-        log = structlog.get_logger("llm_obs.lake")
         trouble = ""
         while not self._stop.wait(self._interval_s):
             try:
@@ -166,4 +169,4 @@ class Background:
                 if str(error) != trouble:
                     trouble = str(error)
                     known = isinstance(error, LlmObsError)
-                    log.warning("the lake's upkeep failed", error=trouble, exc_info=None if known else error)
+                    self._logger.warning("the lake's upkeep failed", error=trouble, exc_info=None if known else error)

@@ -7,25 +7,27 @@ from typing import NamedTuple
 
 from llm_obs_core.interfaces import Coverage
 
+from llm_obs_lake.blobs import BlobStore
 from llm_obs_lake.catalog import Segment
 from llm_obs_lake.engine import Parameters
 from llm_obs_lake.schema import Kind
+from llm_obs_lake.versions import absent, sql_nothing
 
-__all__ = ["View", "union"]
+__all__ = ["View", "relation"]
 
 
 class View(NamedTuple):
     """The live files.
 
     Attributes:
-        root: Where their paths begin.
+        blobs: Where they are.
         segments: By tenant and kind.
         fresh_to_ns: Up to when everything received is in them, None when unknown.
         filter_blocks: `Catalog.filter_blocks`.
         damaged: Files that cannot be read and are left out.
     """
 
-    root: str
+    blobs: BlobStore
     segments: dict[tuple[str, Kind], list[Segment]]
     fresh_to_ns: int | None
     filter_blocks: Callable[[str, int], dict[int, bytes]]
@@ -55,8 +57,8 @@ class View(NamedTuple):
         return [segment for segments in self.segments.values() for segment in segments]
 
     def paths(self, segments: Iterable[Segment]) -> list[str]:
-        """Where they are."""
-        return [f"{self.root}/{segment.path}" for segment in segments]
+        """Where DuckDB reads them."""
+        return [self.blobs.locate(segment.path) for segment in segments]
 
     def coverage(self) -> Coverage:
         """What an answer from these files rests on."""
@@ -64,10 +66,35 @@ class View(NamedTuple):
         return Coverage(("lake",), tuple(sorted(tiers)) or ("hot",), fresh_to_ns=self.fresh_to_ns, damaged=self.damaged)
 
 
-def union(by_tenant: Iterable[tuple[str, Sequence[str]]], columns: str, bound: Parameters) -> str:
-    """A relation of files with a column `tenant`; tenants without files are left out, and there must be one with."""
-    return " UNION ALL ".join(
-        f"SELECT {bound.bind(tenant)}::VARCHAR AS tenant, {columns} FROM read_parquet({bound.bind(list(paths))})"
-        for tenant, paths in by_tenant
-        if paths
-    )
+def relation(
+    view: View,
+    segments: Iterable[Segment],
+    columns: Sequence[str],
+    bound: Parameters,
+    *,
+    filename: bool = False,
+    row_number: bool = False,
+) -> str:
+    """A relation of files of one kind, of which there must be one, with a column `tenant`.
+
+    Args:
+        view: Says where they are.
+        segments: The files, of any version.
+        columns: The columns it has beside; where a segment's version has no such column it is `versions.nothing`.
+        bound: Gets the parameters.
+        filename: Whether it has the column `filename`, out of `View.paths`.
+        row_number: Whether it has the column `file_row_number`, the rows of each file from 0.
+    """
+    added = [name for name, wanted in (("filename", filename), ("file_row_number", row_number)) if wanted]
+    flags = "".join(f", {name} = true" for name in added)
+    alike: dict[tuple[str, Kind, frozenset[str]], list[Segment]] = {}
+    for segment in segments:
+        missing = absent(segment.kind, segment.schema, columns)
+        alike.setdefault((segment.tenant, segment.kind, missing), []).append(segment)
+    parts = []
+    for (tenant, kind, missing), members in alike.items():
+        listed = [f'{sql_nothing(kind, name)} AS "{name}"' if name in missing else f'"{name}"' for name in columns]
+        source = f"read_parquet({bound.bind(view.paths(members))}{flags})"
+        names = ", ".join([f"{bound.bind(tenant)}::VARCHAR AS tenant", *listed, *added])
+        parts.append(f"SELECT {names} FROM {source}")
+    return " UNION ALL ".join(parts)

@@ -7,15 +7,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from llm_obs_core.interfaces import AggregateQuery, Scope, TraceFilter
+import pyarrow.parquet as pq
+from llm_obs_core.interfaces import AggregateQuery, Scope, TraceQuery
 from llm_obs_core.model import Span
+from llm_obs_lake.annotations import read_annotations_of
 from llm_obs_lake.catalog import Catalog, Segment
 from llm_obs_lake.config import LakeOptions
+from llm_obs_lake.decoded import HISTOGRAMS
+from llm_obs_lake.engine import Engine
 from llm_obs_lake.folder import Folder
 from llm_obs_lake.reader import LakeReader
+from llm_obs_lake.schema import Kind
 from llm_obs_lake.sink import LakeSink
 from llm_obs_lake.upkeep import Round, Upkeep
-from llm_obs_testing.parts import make_part, position
+from llm_obs_lake.view import View
+from llm_obs_testing.parts import make_parts, make_write
 
 SCOPE = Scope(("default",), content=True)
 DAY_NS = 86_400_000_000_000
@@ -31,8 +37,7 @@ async def fill(folder: Path, writes: Sequence[Sequence[Span]], received_ns: int 
     sink = LakeSink(options(folder))
     held = await sink.start()
     for sequence, spans in enumerate(writes, held.sequence + 1 if held else 1):
-        part = make_part(spans, sequence, received_ns=received_ns)
-        await sink.write([part], position(sequence), position(sequence))
+        await sink.write(make_write(make_parts(spans, sequence, received_ns=received_ns)))
     await sink.stop()
 
 
@@ -54,6 +59,37 @@ def live(folder: Path, kind: str = "") -> list[Segment]:
         catalog.close()
 
 
+def measures(folder: Path) -> list[tuple[str, dict[str, Any]]]:
+    """Tenant and row of all measures, a histogram as bucket index to count."""
+    found = []
+    for segment in live(folder, "measures"):
+        for row in pq.read_table(folder / "segments" / segment.path).to_pylist():
+            for name in HISTOGRAMS:
+                row[name] = dict(zip(row.pop(f"{name}_index"), row.pop(f"{name}_count"), strict=True))
+            found.append((segment.tenant, row))
+    return found
+
+
+def notes(folder: Path) -> list[tuple[str, bytes, bytes | None, str, str, int]]:
+    """Every annotation that counts: tenant, trace id, span id, key, value, revision."""
+    segments = live(folder, "annotations")
+    by_kind: dict[tuple[str, Kind], list[Segment]] = {}
+    ids: set[bytes] = set()
+    for segment in segments:
+        by_kind.setdefault((segment.tenant, segment.kind), []).append(segment)
+        ids.update(pq.read_table(folder / "segments" / segment.path, columns=["trace_id"])["trace_id"].to_pylist())
+    view = View(Folder(folder).blobs, by_kind, None, lambda tenant, hash: {})
+    engine = Engine(folder / "segments", 2**28, 1)
+    found = [
+        (tenant, item.trace_id, item.span_id, item.key, item.value, item.revision)
+        for tenant, _ in by_kind
+        for items in read_annotations_of(engine, view, tenant, sorted(ids)).values()
+        for item in items
+    ]
+    engine.close()
+    return found
+
+
 def files(folder: Path) -> set[str]:
     """What is on the disk."""
     root = folder / "segments"
@@ -70,7 +106,7 @@ async def answers(folder: Path) -> list[Any]:
     reader = LakeReader(options(folder))
     await reader.start()
     try:
-        page = await reader.find_traces(SCOPE, TraceFilter(), first=1000)
+        page = await reader.find_traces(SCOPE, TraceQuery(), first=1000)
         traces = [await reader.trace(SCOPE, item.trace_id) for item in page.traces]
         assert all(trace is not None for trace in traces)
         sums = await reader.aggregate(SCOPE, AggregateQuery(group_by=("model", "user_id", "minute_ns")))

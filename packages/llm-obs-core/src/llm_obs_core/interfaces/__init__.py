@@ -1,15 +1,25 @@
 """What a component must be, by role. Everything here is structural: a plugin needs no base class.
 
-The house rules of every component: a factory makes it and does no work; `start` may block or fail with a clear error;
-`stop` may be called twice and after a failed start; a component is never changed while it runs, a reload makes a new
-one, swaps, and stops the old one.
+The house rules of every component: a factory makes it of its options and its `Host` and does no work; `start` may block
+or fail with a clear error; `stop` may be called twice and after a failed start; a component is never changed while it
+runs, a reload makes a new one, swaps, and stops the old one.
 """
 
 from llm_obs_core.interfaces.about import About, Evaluates, Question
-from llm_obs_core.interfaces.batch import Arrow, ContentBatch, MeasureBatch, SpanBatch
-from llm_obs_core.interfaces.ingest import Consumer, Context, Outcome, Principal, Receiver
-from llm_obs_core.interfaces.instrument import HeadSampler, Instrumentor, SamplingDecision
-from llm_obs_core.interfaces.log import Appended, Log, StoredRecord
+from llm_obs_core.interfaces.batch import Arrow, ContentBatch, MeasureBatch, Rows, SpanBatch
+from llm_obs_core.interfaces.host import Clock, Host, Logger, Metrics, Observe
+from llm_obs_core.interfaces.ingest import Consumer, Context, Outcome, Principal, Receiver, Reservation
+from llm_obs_core.interfaces.instrument import (
+    AnswerClock,
+    Call,
+    CallTemplate,
+    Guard,
+    Instrumentor,
+    Recorder,
+    Step,
+    StepKind,
+)
+from llm_obs_core.interfaces.log import Appended, Feed, Log, LogStats, LogWriter, StoredRecord
 from llm_obs_core.interfaces.operations import (
     Collect,
     Drop,
@@ -26,17 +36,7 @@ from llm_obs_core.interfaces.operations import (
     Sum,
     When,
 )
-from llm_obs_core.interfaces.process import (
-    Price,
-    PriceBand,
-    PriceKey,
-    Pricer,
-    Scrubber,
-    ScrubRules,
-    TailPolicy,
-    TextHit,
-    TextScrubber,
-)
+from llm_obs_core.interfaces.process import Price, PriceBand, PriceKey, Pricer, Scrubber, ScrubRules
 from llm_obs_core.interfaces.read import (
     AggregateQuery,
     AggregateResult,
@@ -66,7 +66,7 @@ from llm_obs_core.interfaces.read import (
     TraceSummary,
     ValueCount,
 )
-from llm_obs_core.interfaces.sink import Notification, Notifier, Sink, SinkLimits, SinkPart
+from llm_obs_core.interfaces.sink import Sink, SinkLimits, SinkPart, SinkWrite
 
 __all__ = [
     "About",
@@ -74,8 +74,12 @@ __all__ = [
     "AggregateResult",
     "AggregateRow",
     "Annotations",
+    "AnswerClock",
     "Appended",
     "Arrow",
+    "Call",
+    "CallTemplate",
+    "Clock",
     "Collect",
     "Columns",
     "Consumer",
@@ -89,16 +93,21 @@ __all__ = [
     "EnumMap",
     "Evaluates",
     "Extract",
+    "Feed",
     "FoundSpan",
-    "HeadSampler",
+    "Guard",
+    "Host",
     "Instrumentor",
     "Log",
+    "LogStats",
+    "LogWriter",
+    "Logger",
     "MeasureBatch",
     "Member",
+    "Metrics",
     "Normalizer",
     "NormalizerRules",
-    "Notification",
-    "Notifier",
+    "Observe",
     "Operation",
     "Outcome",
     "Place",
@@ -110,8 +119,10 @@ __all__ = [
     "Question",
     "Reader",
     "Receiver",
+    "Recorder",
     "Rename",
-    "SamplingDecision",
+    "Reservation",
+    "Rows",
     "Scale",
     "Scope",
     "ScrubRules",
@@ -123,19 +134,19 @@ __all__ = [
     "Sink",
     "SinkLimits",
     "SinkPart",
+    "SinkWrite",
     "SpanBatch",
     "SpanCursor",
     "SpanPage",
     "SpanQuery",
+    "Step",
+    "StepKind",
     "StoredAnnotation",
     "StoredRecord",
     "StoredSpan",
     "StoredSpans",
     "StoredTrace",
     "Sum",
-    "TailPolicy",
-    "TextHit",
-    "TextScrubber",
     "TraceOutline",
     "TracePage",
     "TraceQuery",

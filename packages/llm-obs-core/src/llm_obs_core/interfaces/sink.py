@@ -1,79 +1,97 @@
-"""Out of the collector: sinks store batches, notifiers carry alerts."""
+"""Out of the collector: sinks store what the log holds."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
 
-from llm_obs_core.interfaces.batch import ContentBatch, MeasureBatch, SpanBatch
-from llm_obs_core.model import Position, RecordKind
+from llm_obs_core.interfaces.batch import ContentBatch, Rows, SpanBatch
+from llm_obs_core.model import PayloadKind, Position
 
-__all__ = ["Notification", "Notifier", "Sink", "SinkLimits", "SinkPart"]
+__all__ = ["Sink", "SinkLimits", "SinkPart", "SinkWrite"]
 
 
 class SinkLimits(msgspec.Struct, frozen=True):
     """What a sink takes at once; the worker keeps to it.
 
     Attributes:
-        kinds: The record kinds it stores; records of other kinds count as not routed.
-        measures: Whether it wants measures computed for each part.
-        contents: Whether it wants the messages of each part taken apart and digested.
-        max_spans: Spans a write.
-        max_bytes: Bytes of canonical payload a write.
-        flush_interval_s: Longest time a record waits for its write, seconds.
-        whole_records: Whether a write ends at the end of a record: right for a store that keeps Positions. A record
-            that alone is larger than the limits is then written as it is; a store that cannot take it says False
-            here, and is given its spans in several writes.
+        kinds: The payload kinds it stores; items of other kinds count as not routed. CONTENTS need SPANS.
+        max_items: Items (spans, annotations, …) a write, nearly: what is covered together may be a little more.
+        max_bytes: Bytes of payload a write, nearly.
+        flush_interval_s: Longest time that a derived record waits for its write, seconds.
     """
 
-    kinds: frozenset[RecordKind] = frozenset({RecordKind.SPANS})
-    measures: bool = False
-    contents: bool = False
-    max_spans: int = 65_536
+    kinds: frozenset[PayloadKind] = frozenset({PayloadKind.SPANS})
+    max_items: int = 65_536
     max_bytes: int = 64 * 1024 * 1024
     flush_interval_s: float = 1.0
-    whole_records: bool = True
 
 
 class SinkPart(msgspec.Struct, frozen=True):
-    """One tenant's share of a write.
+    """Rows of one kind and one tenant.
 
     Attributes:
-        tenant: The tenant.
-        first: Position of the first record in this part.
-        last: Position of the last.
-        spans: The spans of those records, in order.
-        received_ns: When the last of those records was received, Unix nanoseconds.
-        measures: What those spans measure, or None when the sink did not ask.
-        contents: Their messages with the tenant's digests, or None when the sink did not ask. The key of the digests
-            never leaves the collector.
+        kind: What the rows are.
+        tenant: Whose.
+        first: Derived Position of the first batch that they are of.
+        last: Derived Position of the last.
+        rows: A `SpanBatch` for SPANS; for other kinds rows as columns: MEASURES have `MEASURE_KEYS` and
+            `MEASURE_VALUES`, ANNOTATIONS `ANNOTATION_COLUMNS`, CALLS `CALL_COLUMNS`, CORRECTIONS
+            `CORRECTION_COLUMNS`. Measures, calls and corrections are of one record, whose Position is `first` and
+            `last`: by it they are known again.
+        received_ns: When the last of them was received, Unix nanoseconds; 0 when unknown.
+        contents: Of SPANS, where the sink takes CONTENTS: their messages with the tenant's digests. The key of the
+            digests never leaves the collector.
     """
 
+    kind: PayloadKind
     tenant: str
     first: Position
     last: Position
-    spans: SpanBatch
+    rows: Rows
     received_ns: int = 0
-    measures: MeasureBatch | None = None
     contents: ContentBatch | None = None
+
+    @property
+    def spans(self) -> SpanBatch:
+        """The rows of a part of SPANS."""
+        assert self.kind is PayloadKind.SPANS, self.kind
+        return self.rows  # type: ignore[return-value]
+
+
+class SinkWrite(msgspec.Struct, frozen=True):
+    """What is stored at once.
+
+    Attributes:
+        parts: Of spans at most one a tenant, of other kinds one a record; may be empty.
+        first: Derived Position of the first record that the range holds.
+        last: Derived Position of the last.
+        final: Whether the sink then holds everything up to `last`. When not, this is a part of the range, and others of
+            the same `first` and `last` follow, the last of them final. A write may come again, also one that is not
+            final: it holds only rows with an identity of their own (SPANS, ANNOTATIONS, CALLS); rows whose identity
+            is the Position come with the final one, all of a Position together.
+    """
+
+    parts: tuple[SinkPart, ...]
+    first: Position
+    last: Position
+    final: bool = True
 
 
 class Sink(Protocol):
     """Stores what the log holds.
 
     Order of calls: `start`, then `write` with ascending Positions, one at a time, then `stop`. After a crash `start`
-    says where the sink is, and everything behind that is written again: a transactional sink keeps the Position with
-    the data and stores nothing twice; any other is deduplicated on (tenant, trace, span): of two spans the one at the
-    higher Position wins, within one write the later row. One instance serves one partition of one writer's log.
+    says where the sink is, and everything after it is written again. A transactional sink keeps the Position with the
+    data: a range becomes visible, and its Position moves, in the transaction of the final write; what came before it of
+    the same range is dropped at a start. Any other sink is deduplicated: spans on (tenant, trace, span), of two the one
+    at the higher Position wins, within one write the later row; rows of other derived kinds by the Position that they
+    are of. One instance serves one partition of one writer's log.
 
     What takes longer than `sinks.<name>.worker.timeout_s` is cancelled, and tried again when it has ended:
     CancelledError must leave nothing behind that goes on, such as a thread (`llm_obs_core.threads.in_thread` waits for
     it). A write that was cut off may be stored or not; it comes again.
-
-    Where a record goes in several writes (`SinkLimits.whole_records`), all but the last of them say as `last` the
-    Position before the record, so that a crash between them loses nothing.
     """
 
     @property
@@ -81,13 +99,16 @@ class Sink(Protocol):
         """Constant once made."""
 
     async def start(self) -> Position | None:
-        """Opens the store. Returns the last Position it holds for good, None when it cannot say."""
+        """Opens the store. Returns the last Position it holds for good, None when it cannot say.
 
-    async def write(self, parts: Sequence[SinkPart], first: Position, last: Position) -> None:
+        A store that an older version fed may return a Position of the accepted stream: it holds all of that.
+        """
+
+    async def write(self, write: SinkWrite) -> None:
         """Stores every part, all or none where the store can; returns when it is durable.
 
         Raises:
-            RetryableError: Try the same parts again later.
+            RetryableError: Try the same write again later.
             PermanentError: `items` (rows, counted through the parts in order) can never be stored. The other rows are
                 written again without them. When it cannot say which, the records are tried one by one.
             StoreError: The store is not where it should be; the sink is stopped and started again.
@@ -95,22 +116,3 @@ class Sink(Protocol):
 
     async def stop(self) -> None:
         """Flushes and closes. May be called twice and after a failed start."""
-
-
-class Notification(msgspec.Struct, frozen=True):
-    """An alert on its way to people; times are Unix nanoseconds."""
-
-    name: str
-    severity: str
-    summary: str
-    description: str
-    starts_ns: int
-    ends_ns: int | None
-    labels: dict[str, str]
-
-
-class Notifier(Protocol):
-    """Carries alerts."""
-
-    async def notify(self, notification: Notification) -> None:
-        """Delivers one. Raises RetryableError or PermanentError."""

@@ -31,6 +31,7 @@ from llm_obs_core.summary.facts import facts_of
 from llm_obs_core.summary.fold import trace_fields
 
 from llm_obs_testing.memory import MemoryReader, MemorySink
+from llm_obs_testing.parts import make_write
 
 __all__ = ["Both", "everything_of", "in_order", "page_of"]
 
@@ -47,14 +48,15 @@ class Both:
         self.oracle = MemoryReader(self.memory.store)
         self._started = False
 
-    def write(self, writes: Iterable[list[SinkPart]]) -> None:
-        """The same into both stores."""
+    def write(self, writes: Iterable[Sequence[SinkPart]]) -> None:
+        """The same into both stores, each what it takes."""
         if not self._started:
             self.runner.run(self.sink.start())
             self._started = True
         for parts in writes:
             for sink in (self.sink, self.memory):
-                self.runner.run(sink.write(parts, parts[0].first, parts[-1].last))
+                taken = [part for part in parts if part.kind in sink.limits.kinds]
+                self.runner.run(sink.write(make_write(taken, parts[0].first.sequence, parts[-1].last.sequence)))
 
     def ask(self, question: Callable[[Reader], Coroutine[Any, Any, Any]]) -> Any:
         """The answer, which must be the oracle's."""

@@ -11,7 +11,7 @@ from llm_obs_core import semconv
 from llm_obs_core.interfaces import Scope, SinkPart
 from llm_obs_core.model import Span, StatusCode
 
-from llm_obs_testing.parts import make_part
+from llm_obs_testing.parts import make_parts
 from llm_obs_testing.spans import START_NS, make_span, make_traces
 
 __all__ = ["ALL", "ONE", "writes"]
@@ -29,8 +29,8 @@ def writes() -> Iterator[list[SinkPart]]:
     for number, (start, end) in enumerate(itertools.pairwise(cuts)):
         sequence = number * 10 + 1
         yield [
-            make_part(spans[start:end], sequence, sequence + 3, received_ns=(number + 1) * 1_000),
-            make_part(
+            *make_parts(spans[start:end], sequence, sequence + 3, received_ns=(number + 1) * 1_000),
+            *make_parts(
                 make_traces(4, seed=7, first=1 + number * 4) + [make_span(1002, name=f"other {number}")][: number == 0],
                 sequence + 4,
                 tenant=ALL.tenants[1],

@@ -132,7 +132,7 @@ async def read(reader: Reader, environment: str, ledger: Ledger, conversations: 
         traces=len(traces),
         example=_found(examples[0]) if examples else None,
         slowest=_found(slowest) if slowest else None,
-        differences=compare(rows, ledger.entries),
+        differences=compare(rows, ledger.of("openai")),
     )
 
 
