@@ -6,12 +6,12 @@ import struct
 
 import pytest
 from llm_obs_core.errors import LlmObsError, StoreError
-from llm_obs_core.interfaces import AggregateQuery, Cursor, Reader, Scope, Sink, TraceQuery
+from llm_obs_core.interfaces import AggregateQuery, Cursor, Reader, Scope, Sink, StoredAnnotation, TraceQuery
 from llm_obs_core_ext.scan import scan
 from llm_obs_testing.arrow import decode, encode
 from llm_obs_testing.memory import MemoryReader, MemorySink, MemoryStore
 from llm_obs_testing.otlp import request
-from llm_obs_testing.parts import Annotation, make_parts, make_write, position
+from llm_obs_testing.parts import make_parts, make_write, position
 from llm_obs_testing.rows import without_content
 from llm_obs_testing.spans import make_span, make_traces
 
@@ -80,8 +80,8 @@ def test_a_store_can_be_filled_without_a_sink() -> None:
     span = make_span(1)
     for value in ("one", "two"):
         store.add([span])
-        store.annotate([Annotation.of(span, "note", value)])
-    assert [item.value for item in store.annotations.values()] == ['"two"']
+        store.annotate([StoredAnnotation("default", span.trace_id, span.span_id, "note", value, 1, 0)])
+    assert [item.value for item in store.annotations.values()] == ["two"]
     store.add(make_traces(1))
     once = len(store.measures)
     store.add(make_traces(1))

@@ -90,19 +90,19 @@ def write(folder: Path) -> None:
 
 
 def write_in_parts(folder: Path) -> None:
-    """A range of three writes; only the last one makes it visible."""
+    """A range of two writes; only the last one makes it visible."""
 
     async def work() -> None:
         sink = LakeSink(options(folder))
         held = await sink.start()
         first = held.sequence + 1 if held else 1
-        spans = make_traces(3, first=100)
-        for number, given in enumerate(cut(spans, 3)):
+        spans = make_traces(1, first=100)
+        for number, given in enumerate(cut(spans, 2)):
             said = make_annotations([Annotation.of(span, "name", span.name) for span in given], first, first + 4)
             parts = [make_part(given, first, first + 4), said]
-            if number == 2:
+            if number == 1:
                 parts.append(make_measures(spans, first, first + 4))
-            await sink.write(make_write(parts, final=number == 2))
+            await sink.write(make_write(parts, final=number == 1))
         await sink.stop()
 
     asyncio.run(work())

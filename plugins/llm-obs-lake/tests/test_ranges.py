@@ -57,7 +57,7 @@ def pieces(first: int, cuts: int, measured_early: bool) -> list[list[SinkPart]]:
 STEPS = st.lists(st.sampled_from(["go on", "again", "cut off", "crash", "stop", "other cut", "merge"]), max_size=14)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(STEPS, st.integers(1, 3), st.booleans())
 def test_whatever_happens_between(steps: list[str], cuts: int, measured_early: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:

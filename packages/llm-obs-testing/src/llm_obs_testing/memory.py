@@ -9,13 +9,12 @@ from typing import Final
 
 import msgspec
 from llm_obs_core.errors import PermanentError, StoreError
-from llm_obs_core.interfaces import ContentItem, SinkLimits, SinkPart, SinkWrite
-from llm_obs_core.model import CONTENT_SLOTS, SEQUENCE_COLUMN, PayloadKind, Position, Span
+from llm_obs_core.interfaces import ContentItem, SinkLimits, SinkPart, SinkWrite, StoredAnnotation
+from llm_obs_core.model import CONTENT_SLOTS, PayloadKind, Position, Span
 
-from llm_obs_testing.arrow import decode
 from llm_obs_testing.measures import measure_rows
 from llm_obs_testing.memory_reader import MemoryReader
-from llm_obs_testing.parts import Annotation, Correction, make_annotations, make_parts
+from llm_obs_testing.parts import Correction, make_parts
 from llm_obs_testing.rows import Row, rows_of, without_content
 
 __all__ = ["MemoryReader", "MemorySink", "MemoryStore", "UpsertSink"]
@@ -47,7 +46,7 @@ class _Taken(msgspec.Struct):
     spans: list[_Stored] = []
     measures: dict[Position, list[Row]] = {}
     calls: list[Row] = []
-    annotations: list[Annotation] = []
+    annotations: list[StoredAnnotation] = []
     corrections: list[Correction] = []
 
     def into(self, store: MemoryStore) -> None:
@@ -55,8 +54,7 @@ class _Taken(msgspec.Struct):
             store.traces.setdefault((self.tenant, item.span.trace_id), {})[item.span.span_id] = item
         store.put_measures(self.tenant, self.measures)
         store.calls |= {(self.tenant, row["trace_id"], row["span_id"]): row for row in self.calls}
-        for said in self.annotations:
-            store.put_annotation(self.tenant, said)
+        store.annotate(self.annotations)
         for correction in self.corrections:
             store.correct(self.tenant, correction)
 
@@ -76,7 +74,9 @@ def _taken(part: SinkPart) -> _Taken:
         case PayloadKind.CALLS:
             taken.calls = rows_of(part.rows)
         case PayloadKind.ANNOTATIONS:
-            taken.annotations = [msgspec.convert(row, Annotation) for row in rows_of(part.rows)]
+            taken.annotations = [
+                msgspec.convert(row | {"tenant": part.tenant}, StoredAnnotation) for row in rows_of(part.rows)
+            ]
         case PayloadKind.CORRECTIONS:
             taken.corrections = [msgspec.convert(row, Correction) for row in rows_of(part.rows)]
     return taken
@@ -94,13 +94,7 @@ def _spans(part: SinkPart) -> list[_Stored]:
 
 
 def _measures(part: SinkPart) -> dict[Position, list[Row]]:
-    rows = measure_rows(part.rows)
-    column = part.rows.columns().get(SEQUENCE_COLUMN.name)
-    sequences = [part.last.sequence] * len(rows) if column is None else decode(column)
-    found: dict[Position, list[Row]] = {}
-    for sequence, row in zip(sequences, rows, strict=True):
-        found.setdefault(msgspec.structs.replace(part.last, sequence=sequence), []).append(row)
-    return found
+    return {part.last: measure_rows(part.rows)}
 
 
 class MemoryStore:
@@ -119,7 +113,7 @@ class MemoryStore:
         self.position: Position | None = None
         self.received_ns: int | None = None
         self.traces: dict[tuple[str, bytes], dict[bytes, _Stored]] = {}
-        self.annotations: dict[tuple[str, bytes, bytes | None, str], Annotation] = {}
+        self.annotations: dict[tuple[str, bytes, bytes | None, str], StoredAnnotation] = {}
         self.calls: dict[tuple[str, bytes, bytes], Row] = {}
         self.corrections: dict[tuple[str, bytes], Correction] = {}
         self._measures: dict[tuple[str, Position], list[Row]] = {}
@@ -135,10 +129,13 @@ class MemoryStore:
         self._added += 1
         self.write(make_parts(list(spans), self._added, tenant=tenant, received_ns=received_ns))
 
-    def annotate(self, said: Iterable[Annotation], *, tenant: str = "default") -> None:
-        """Puts annotations in without a sink."""
-        self._added += 1
-        self.write([make_annotations(said, self._added, tenant=tenant)])
+    def annotate(self, said: Iterable[StoredAnnotation]) -> None:
+        """Puts annotations in, in the order in which they arrived; one of a smaller revision changes nothing."""
+        for item in said:
+            key = (item.tenant, item.trace_id, item.span_id, item.key)
+            known = self.annotations.get(key)
+            if known is None or known.revision <= item.revision:
+                self.annotations[key] = item
 
     def write(self, parts: Iterable[SinkPart]) -> None:
         """Puts parts in, all or none."""
@@ -150,13 +147,6 @@ class MemoryStore:
     def put_measures(self, tenant: str, rows: dict[Position, list[Row]]) -> None:
         """Replaces the rows of each Position."""
         self._measures |= {(tenant, position): mine for position, mine in rows.items()}
-
-    def put_annotation(self, tenant: str, said: Annotation) -> None:
-        """Keeps it unless the store has one of a greater revision."""
-        key = (tenant, said.trace_id, said.span_id, said.key)
-        known = self.annotations.get(key)
-        if known is None or known.revision <= said.revision:
-            self.annotations[key] = said
 
     def correct(self, tenant: str, said: Correction) -> None:
         """Changes a column of a span, and of its call."""
@@ -244,8 +234,6 @@ class UpsertSink:
         """Keeps part by part; one that fails leaves the parts before it."""
         check_kinds(write.parts)
         for part in _in_order(write.parts):
-            if part.kind is PayloadKind.MEASURES and SEQUENCE_COLUMN.name not in part.rows.columns():
-                raise StoreError(f"measures with a column {SEQUENCE_COLUMN.name}", where=f"{part.first} to {part.last}")
             self.store.write([part])
             await asyncio.sleep(0)
 

@@ -47,12 +47,12 @@ if TYPE_CHECKING:
     from llm_obs_testing.memory import MemoryStore
     from llm_obs_testing.memory import _Stored as Stored
 
-__all__ = ["MemoryReader"]
+__all__ = ["QUESTIONS", "MemoryReader"]
 
 T = TypeVar("T")
 
 _COLUMNS: Final = [column.name for column in SPAN_COLUMNS]
-_QUESTIONS: Final = frozenset(set(Question) - {Question.LOGS})
+QUESTIONS: Final = frozenset(set(Question) - {Question.LOGS})
 
 
 class _Trace(msgspec.Struct):
@@ -77,13 +77,13 @@ class MemoryReader:
 
     Args:
         store: Where from.
-        about: What it says about itself; all questions, without an origin, when None.
+        about: What it says about itself; when None, all questions, and an origin that every reader of the store has.
         name: What its answers name as their source.
     """
 
     def __init__(self, store: MemoryStore, about: About | None = None, name: str = "memory") -> None:
         self.store = store
-        self._about = about or About(_QUESTIONS)
+        self._about = about or About(QUESTIONS, origin=frozenset({f"memory-{id(store):x}"}))
         self._name = name
 
     async def start(self) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Final, TypeVar
 
 import msgspec
@@ -19,6 +20,7 @@ from llm_obs_core.interfaces import (
     AggregateResult,
     Annotations,
     Cursor,
+    Host,
     Question,
     Scope,
     SessionCursor,
@@ -61,9 +63,9 @@ EVERYTHING: Final = And()
 T = TypeVar("T")
 
 
-def make(options: LakeOptions) -> LakeReader:
+def make(options: LakeOptions, host: Host) -> LakeReader:
     """The factory of the reader `lake`."""
-    return LakeReader(options)
+    return LakeReader(options, host)
 
 
 class LakeReader:
@@ -71,13 +73,14 @@ class LakeReader:
 
     Args:
         options: The lake's options.
+        host: Says where the store is; None for a lake of its own folder.
         first_rows: Rows of the first window of a list.
     """
 
-    def __init__(self, options: LakeOptions, first_rows: int = FIRST_ROWS) -> None:
+    def __init__(self, options: LakeOptions, host: Host | None = None, first_rows: int = FIRST_ROWS) -> None:
         self._options = options
         self._first_rows = first_rows
-        self._folder = Folder(options.folder)
+        self._folder = Folder(options.folder_in(Path() if host is None else host.data_dir))
         self._opened: _Opened | None = None
 
     async def start(self) -> None:

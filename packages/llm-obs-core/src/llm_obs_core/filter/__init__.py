@@ -25,7 +25,7 @@ the messages of `content`; the annotations of a span and of its trace) meets a c
 exists when one of them is not null.
 """
 
-from llm_obs_core.filter.check import checked
+from llm_obs_core.filter.check import MAX_VALUES, checked
 from llm_obs_core.filter.evaluate import Facts, fold_case, meets, meets_any
 from llm_obs_core.filter.fields import FIELDS, OPERATORS_OF, PREFIXES, Field, FieldType, Source, field_of
 from llm_obs_core.filter.parse import parse
@@ -45,6 +45,7 @@ from llm_obs_core.filter.tree import (
 
 __all__ = [
     "FIELDS",
+    "MAX_VALUES",
     "OPERATORS",
     "OPERATORS_OF",
     "PREFIXES",

@@ -33,7 +33,7 @@ from llm_obs_core.summary.fold import trace_fields
 from llm_obs_testing.memory import MemoryReader, MemorySink
 from llm_obs_testing.parts import make_write
 
-__all__ = ["Both", "in_order", "page_of"]
+__all__ = ["Both", "everything_of", "in_order", "page_of"]
 
 Row = TraceSummary | FoundSpan | SessionSummary
 MANY = 100_000
@@ -103,15 +103,8 @@ class Both:
         return found
 
     def everything(self, scope: Scope) -> list[tuple[list[Facts], dict[str, object]]]:
-        """Each trace's spans and the fields of its summary, as the reader gives them one by one."""
-        found = []
-        for tenant in scope.tenants:
-            alone = Scope((tenant,), scope.content)
-            for summary in self.listed(alone, TraceQuery()):
-                trace = self.trace(alone, summary.trace_id)
-                assert trace is not None
-                found.append(([facts_of(stored, trace.annotations) for stored in trace.spans], trace_fields(summary)))
-        return found
+        """See `everything_of`."""
+        return self.runner.run(everything_of(self.reader, scope))
 
     def trace(self, scope: Scope, trace_id: bytes) -> StoredTrace | None:
         """One trace, but for what the answer rests on."""
@@ -151,6 +144,19 @@ class Both:
 
         found: list[AggregateRow] = self.ask(question)
         return found
+
+
+async def everything_of(reader: Reader, scope: Scope) -> list[tuple[list[Facts], dict[str, object]]]:
+    """Each trace's spans and the fields of its summary, as the reader gives them one by one."""
+    found = []
+    for tenant in scope.tenants:
+        alone = Scope((tenant,), scope.content)
+        for summary in (await reader.find_traces(alone, TraceQuery(), first=MANY)).traces:
+            trace = await reader.trace(alone, summary.trace_id)
+            assert trace is not None
+            facts = [facts_of(stored, trace.annotations) for stored in trace.spans]
+            found.append((facts, trace_fields(summary)))
+    return found
 
 
 async def page_of(
