@@ -44,7 +44,7 @@ def read_content(
     bound = Parameters()
     names = ["span_id", "slot", "index", "digest", "body_bytes", "body_row", *(["body"] if scope.content else [])]
     columns = ", ".join(["filename", *(f'"{name}"' for name in names)])
-    source = f"({relation(view, segments, ['trace_id', *names], bound, filename=True)})"
+    source = relation(view, segments, ["trace_id", *names], bound, filename=True)
     where = f"trace_id = {bound.bind(trace_id)}"
     if ids is not None:
         where += f" AND span_id IN (SELECT unnest({bound.bind(list(ids))}))"

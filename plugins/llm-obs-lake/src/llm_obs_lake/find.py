@@ -148,9 +148,9 @@ def _candidates(
         having.append(f"(min(start_ns), trace_id, tenant) < ({start_ns}, {trace_id}, {tenant})")
     if (spans := _spans(view, segments, window, where, bound)) is not None:
         row.append(f"(tenant, trace_id) IN ({spans})")
-    source = relation(view, segments, _COLUMNS, bound)
+    source = relation(view, segments, _COLUMNS, bound, tenant=True)
     return engine.rows(
-        f"SELECT tenant, trace_id FROM ({source}) WHERE {' AND '.join(row)} GROUP BY tenant, trace_id "
+        f"SELECT tenant, trace_id FROM {source} WHERE {' AND '.join(row)} GROUP BY tenant, trace_id "
         f"HAVING {' AND '.join(having)} ORDER BY min(start_ns) DESC, trace_id DESC, tenant DESC LIMIT {int(limit)}",
         bound.values,
     )
@@ -173,11 +173,11 @@ def _spans(
         return "SELECT NULL, NULL WHERE false"
     conditions = [_OF_SPANS[name].format(bound.bind(value)) for name, value in asked.items()]
     names = ["trace_id", "request_model", "response_model", *(name for name in _OF_SPANS if name != "model")]
-    source = relation(view, segments, names, bound)
+    source = relation(view, segments, names, bound, tenant=True)
     if len(conditions) == 1:
-        return f"SELECT DISTINCT tenant, trace_id FROM ({source}) WHERE {conditions[0]}"
+        return f"SELECT DISTINCT tenant, trace_id FROM {source} WHERE {conditions[0]}"
     every = " AND ".join(f"bool_or({condition})" for condition in conditions)
-    return f"SELECT tenant, trace_id FROM ({source}) WHERE {' OR '.join(conditions)} GROUP BY ALL HAVING {every}"
+    return f"SELECT tenant, trace_id FROM {source} WHERE {' OR '.join(conditions)} GROUP BY ALL HAVING {every}"
 
 
 def _whole(engine: Engine, view: View, candidates: Sequence[tuple[str, bytes]]) -> list[TraceSummary]:
@@ -189,7 +189,7 @@ def _whole(engine: Engine, view: View, candidates: Sequence[tuple[str, bytes]]) 
         source = relation(view, view.of(tenant, kind), SCHEMAS[kind].names, bound)
         ids = bound.bind([trace_id for owner, trace_id in candidates if owner == tenant])
         partials = engine.table(
-            f"SELECT * EXCLUDE (tenant) FROM ({source}) WHERE trace_id IN (SELECT unnest({ids})) ORDER BY trace_id",
+            f"SELECT * FROM {source} WHERE trace_id IN (SELECT unnest({ids})) ORDER BY trace_id",
             bound.values,
         )
         found += summaries_of(tenant, fold(_cast(partials, SCHEMAS[kind])))

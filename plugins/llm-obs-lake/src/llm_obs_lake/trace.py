@@ -118,7 +118,7 @@ def _rows(
     """Columns of the trace's spans, or of some, by start; of spans with the same ids the one that came last."""
     bound = Parameters()
     needed = list(dict.fromkeys(["trace_id", "span_id", "start_ns", *columns]))
-    source = f"({relation(files.view, files.by_path.values(), needed, bound, filename=True)})"
+    source = relation(files.view, files.by_path.values(), needed, bound, filename=True)
     where = f"trace_id = {bound.bind(trace_id)}"
     if ids is not None:
         where += f" AND span_id IN (SELECT unnest({bound.bind(list(ids))}))"

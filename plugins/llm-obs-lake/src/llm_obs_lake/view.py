@@ -67,25 +67,38 @@ class View(NamedTuple):
 
 
 def relation(
-    view: View, segments: Iterable[Segment], columns: Sequence[str], bound: Parameters, *, filename: bool = False
+    view: View,
+    segments: Iterable[Segment],
+    columns: Sequence[str],
+    bound: Parameters,
+    *,
+    tenant: bool = False,
+    filename: bool = False,
 ) -> str:
-    """A relation of files of one kind, of which there must be one, with a column `tenant`.
+    """Files of one kind, of which there must be one, for the FROM of a statement.
 
     Args:
         view: Says where they are.
         segments: The files, of any version.
-        columns: The columns it has beside; where a segment's version has no such column it is `versions.nothing`.
+        columns: The columns that the statement uses; where a segment's version has no such column it is
+            `versions.nothing`.
         bound: Gets the parameters.
-        filename: Whether it has the column `filename`, out of `View.paths`.
+        tenant: Whether there is a column `tenant` too.
+        filename: Whether there is a column `filename` too, out of `View.paths`.
     """
     alike: dict[tuple[str, Kind, frozenset[str]], list[Segment]] = {}
     for segment in segments:
         missing = absent(segment.kind, segment.schema, columns)
-        alike.setdefault((segment.tenant, segment.kind, missing), []).append(segment)
+        alike.setdefault((segment.tenant if tenant else "", segment.kind, missing), []).append(segment)
     parts = []
-    for (tenant, kind, missing), members in alike.items():
-        listed = [f'{sql_nothing(kind, name)} AS "{name}"' if name in missing else f'"{name}"' for name in columns]
+    for (owner, kind, missing), members in alike.items():
         source = f"read_parquet({bound.bind(view.paths(members))}{', filename = true' if filename else ''})"
-        names = ", ".join([f"{bound.bind(tenant)}::VARCHAR AS tenant", *listed, *(["filename"] if filename else [])])
-        parts.append(f"SELECT {names} FROM {source}")
-    return " UNION ALL ".join(parts)
+        if len(alike) == 1 and not (tenant or missing):
+            return source  # a statement within it would be bound twice
+        names = [f'{sql_nothing(kind, name)} AS "{name}"' if name in missing else f'"{name}"' for name in columns]
+        if tenant:
+            names.append(f"{bound.bind(owner)}::VARCHAR AS tenant")
+        if filename:
+            names.append("filename")
+        parts.append(f"SELECT {', '.join(names)} FROM {source}")
+    return f"({' UNION ALL '.join(parts)})"
