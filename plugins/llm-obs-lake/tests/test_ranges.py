@@ -159,6 +159,26 @@ async def test_the_last_part_wins(tmp_path: Path) -> None:
         look_after(tmp_path, merge_segments=2, merge_max_rows=3)
 
 
+async def test_spans_that_come_again_in_another_piece_are_once(tmp_path: Path) -> None:
+    """As after a write that failed half way: no merge has to come before the list counts them once."""
+    spans = make_traces(6)
+    folders = [tmp_path / name for name in ("cut", "whole")]
+    for folder in folders:
+        sink = LakeSink(options(folder))
+        await sink.start()
+        half = len(spans) // 2
+        given = [spans[: half + 4], spans[half:]] if folder.name == "cut" else [spans]
+        for number, piece in enumerate(given, 1):
+            parts = [make_part(piece, 1, 4), make_part(spans[:2], 1, 4, tenant=f"other {number}")]
+            parts += [make_measures(spans, 1, 4)] if number == len(given) else []
+            await sink.write(make_write(parts, final=number == len(given)))
+        await sink.stop()
+        assert files(folder) == {segment.path for segment in live(folder)}
+    assert await answers(folders[0]) == await answers(folders[1])
+    assert [item.rows for item in live(folders[0], "spans") if item.tenant == "default"] == [len(spans)]
+    assert len(live(folders[0], "spans")) == 3
+
+
 async def test_a_range_that_is_not_finished_is_not_passed(tmp_path: Path) -> None:
     sink = LakeSink(options(tmp_path))
     await sink.start()

@@ -63,7 +63,10 @@ def read_annotations_of(
     bound = Parameters()
     source = relation(view, segments, schema.names, bound, filename=True)
     ids = bound.bind(list(dict.fromkeys(trace_ids)))
-    table = engine.table(f"SELECT * FROM ({source}) WHERE trace_id IN (SELECT unnest({ids}))", bound.values)
+    names = ", ".join(f'"{name}"' for name in schema.names)
+    table = engine.table(
+        f"SELECT {names}, filename FROM {source} WHERE trace_id IN (SELECT unnest({ids}))", bound.values
+    )
     order = np.argsort([places[path] for path in table["filename"].to_pylist()], kind="stable")
     table = fold_annotations(table.select(schema.names).cast(schema).take(pa.array(order)))
     rows = [Annotation(**row) for row in table.select(Annotation._fields).to_pylist()]

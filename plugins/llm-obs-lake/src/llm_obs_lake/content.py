@@ -60,7 +60,7 @@ def read_content(
         where += f" AND span_id IN (SELECT unnest({bound.bind(list(ids))}))"
     listed = ", ".join(f'"{name}"' for name in columns)
     rows = engine.rows(
-        f"SELECT filename, trace_id, {listed} FROM ({source}) WHERE {where} ORDER BY trace_id, span_id, slot, index",
+        f"SELECT filename, trace_id, {listed} FROM {source} WHERE {where} ORDER BY trace_id, span_id, slot, index",
         bound.values,
     )
     bodies: dict[tuple[str, int], str] = {}
@@ -102,7 +102,7 @@ def spans_saying(
     columns = ["trace_id", "span_id", "slot", "body_bytes", "body_row"]
     source = relation(view, segments, columns, bound, filename=True)
     rows = engine.rows(
-        f"SELECT filename, trace_id, span_id, body_bytes, body_row FROM ({source}) "
+        f"SELECT filename, trace_id, span_id, body_bytes, body_row FROM {source} "
         f"WHERE trace_id IN (SELECT unnest({bound.bind(list(trace_ids))})) "
         f"AND slot IN ({', '.join(map(bound.bind, slots))})",
         bound.values,

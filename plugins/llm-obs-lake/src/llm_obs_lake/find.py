@@ -115,7 +115,7 @@ def known_traces(engine: Engine, view: View, ids: Sequence[tuple[str, bytes]]) -
         source = relation(view, view.of(tenant, "summaries"), schema.names, bound)
         wanted = bound.bind([trace_id for owner, trace_id in ids if owner == tenant])
         partials = engine.table(
-            f"SELECT * FROM ({source}) WHERE trace_id IN (SELECT unnest({wanted})) ORDER BY trace_id", bound.values
+            f"SELECT * FROM {source} WHERE trace_id IN (SELECT unnest({wanted})) ORDER BY trace_id", bound.values
         )
         partials = _cast(partials, schema)
         starts = group_starts(id_numbers(partials["trace_id"]))

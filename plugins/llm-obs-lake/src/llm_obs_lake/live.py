@@ -78,7 +78,7 @@ def live_spans(
         where += f" AND {_among('span_id', span_ids, bound)}"
     names = ", ".join(f'"{name}"' for name in read)
     table = engine.table(
-        f"SELECT {names}, filename FROM ({source}) WHERE {where} ORDER BY trace_id, start_ns, span_id {limit}",
+        f"SELECT {names}, filename FROM {source} WHERE {where} ORDER BY trace_id, start_ns, span_id {limit}",
         bound.values,
     )
     if not len(table):

@@ -30,7 +30,7 @@ from llm_obs_lake.sums import add_measures
 from llm_obs_lake.tables import first_holders, span_order
 from llm_obs_lake.versions import VERSION, absent
 
-__all__ = ["merge"]
+__all__ = ["merge", "merged"]
 
 _ROWS_AT_ONCE: Final = 16_384
 Places = npt.NDArray[np.int64]
@@ -65,6 +65,23 @@ def merge(
         if isinstance(error, (OSError, sqlite3.Error)):
             raise storage_error(error, folder.path) from None
         raise
+    return work.made
+
+
+def merged(folder: Folder, units: Sequence[Unit], level: int, files: list[ParquetFile]) -> list[Segment]:
+    """What several segments that the catalog does not have yet are together.
+
+    Args:
+        folder: The store.
+        units: Parts of one range and tenant, in order.
+        level: zstd's.
+        files: Gets the files, which are written and not published, also when it fails.
+    """
+    work = _Merge(folder, units, level, lambda: None)
+    try:
+        work.write()
+    finally:
+        files += work.files
     return work.made
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, TypeVar
 
-import pyarrow as pa
 import structlog
 from llm_obs_core.errors import PermanentError, StoreError
 from llm_obs_core.interfaces import Host, SinkLimits, SinkPart, SinkWrite
@@ -22,6 +20,7 @@ from llm_obs_lake.config import LakeOptions
 from llm_obs_lake.filter import build
 from llm_obs_lake.fold import group_starts
 from llm_obs_lake.folder import Folder, ParquetFile
+from llm_obs_lake.pieces import Ids, Piece, ids_of, mark_of, together
 from llm_obs_lake.schema import Kind
 from llm_obs_lake.tables import Made, tables_of
 from llm_obs_lake.upkeep import Background, Upkeep
@@ -40,17 +39,6 @@ _STOPPED: Final = "a call before start or after stop"
 def make(options: LakeOptions, host: Host) -> LakeSink:
     """The factory of the sink `lake`."""
     return LakeSink(options, host)
-
-
-class _Stored(NamedTuple):
-    """What a write that is not final left: files that nothing reads until the final write of its range."""
-
-    first: Position
-    last: Position
-    part: int
-    mark: bytes
-    segments: list[Segment]
-    received_ns: int
 
 
 class LakeSink:
@@ -73,7 +61,7 @@ class LakeSink:
         self._catalog: Catalog | None = None
         self._thread: ThreadPoolExecutor | None = None
         self._upkeep: Background | None = None
-        self._begun: list[_Stored] = []  # of one range
+        self._begun: list[Piece] = []  # of one range
         self._waste: list[Segment] = []
 
     @property
@@ -133,7 +121,7 @@ class LakeSink:
         if self._catalog is not None:
             self._catalog.close()
             self._catalog = None
-        self._waste += [segment for stored in self._begun for segment in stored.segments]
+        self._waste += [segment for piece in self._begun for segment in piece.segments]
         self._begun = []
         self._tidy()
         self._folder.close()
@@ -165,30 +153,32 @@ class LakeSink:
         number = self._begun[-1].part + 1 if self._begun else 0
         try:
             segments: list[Segment] = []
-            mark = b""
+            mark: bytes = b""
+            ids: dict[str, Ids] = {}
             for parts in by_tenant.values():
                 tables = tables_of(parts)
                 if self._begun or not write.final:
-                    mark += _mark(parts, tables)
+                    mark += mark_of(parts, tables)
+                    ids[parts[0].tenant] = ids_of(tables)
                 segments += self._files(write, number, parts, tables, files)
             self._folder.publish(files)
             received_ns = max((part.received_ns for part in write.parts), default=0)
-            now = _Stored(first, last, number, mark, segments, received_ns)
-            earlier = [stored for stored in self._begun if stored.mark != now.mark]
+            now = Piece(first, last, number, mark, segments, ids, received_ns)
+            pieces = [*(piece for piece in self._begun if piece.mark != mark), now]
+            live = segments
             if write.final:
-                self._catalog.add(
-                    [segment for stored in (*earlier, now) for segment in stored.segments],
-                    last,
-                    max(stored.received_ns for stored in (*earlier, now)),
-                )
+                live = together(self._folder, pieces, self._options.compression_level, files)
+                self._catalog.add(live, last, max(piece.received_ns for piece in pieces))
         except BaseException as error:
             for file in files:
                 file.discard()
             if isinstance(error, (OSError, sqlite3.Error)):
                 raise storage_error(error, self._folder.path) from None
             raise
-        self._waste += [segment for stored in self._begun if stored.mark == now.mark for segment in stored.segments]
-        self._begun = [] if write.final else [*earlier, now]
+        written = [segment for piece in (*self._begun, now) for segment in piece.segments]
+        self._begun = [] if write.final else pieces
+        kept = {segment.path for segment in live} | {item.path for piece in self._begun for item in piece.segments}
+        self._waste += [segment for segment in written if segment.path not in kept]
 
     def _go_on(self, first: Position, last: Position) -> None:
         """Forgets a range that was begun and not finished where it begins anew, in whatever pieces."""
@@ -204,7 +194,7 @@ class LakeSink:
                 where=str(self._folder.path),
                 fix="start the sink again: it says where to go on",
             )
-        self._waste += [segment for stored in self._begun for segment in stored.segments]
+        self._waste += [segment for piece in self._begun for segment in piece.segments]
         self._begun = []
 
     def _tidy(self) -> None:
@@ -255,19 +245,3 @@ class LakeSink:
                 )
             )
         return found
-
-
-def _mark(parts: Sequence[SinkPart], tables: Mapping[Kind, Made]) -> bytes:
-    """What tells a tenant's rows from others of their range: what comes again takes the place of what came before."""
-    mark = hashlib.blake2b(digest_size=16)
-    mark.update(repr([(part.tenant, part.kind, part.first, part.last) for part in parts]).encode())
-    for kind, made in tables.items():
-        if kind == "spans":
-            for name in ("trace_id", "span_id"):
-                mark.update(id_numbers(made.table[name]).tobytes())
-        elif kind in ("measures", "annotations"):
-            out = pa.BufferOutputStream()
-            with pa.ipc.new_stream(out, made.table.schema) as stream:
-                stream.write_table(made.table)
-            mark.update(out.getvalue())
-    return mark.digest()
