@@ -59,7 +59,9 @@ def smoke(session: nox.Session) -> None:
     """The compiled parts and what stands right on them, on newer interpreters where there are some."""
     sync(session, "--python", session.virtualenv.interpreter)
     session.run("llm-obs", "price", "openai", "gpt-4o")
-    session.run("pytest", "-q", "-x", "core_ext", "packages/llm-obs-core", "packages/llm-obs-sdk")
+    session.run(
+        "pytest", "-q", "-x", "core_ext", "packages/llm-obs-core", "packages/llm-obs-enrich", "packages/llm-obs-sdk"
+    )
 
 
 @nox.session
@@ -163,7 +165,7 @@ def sdist_check(session: nox.Session) -> None:
 def prices(session: nox.Session) -> None:
     """Compiles the newest genai-prices data set into the bundled price table."""
     sync(session)
-    session.run("python", "packages/llm-obs-core/tools/build_prices.py")
+    session.run("python", "packages/llm-obs-enrich/tools/build_prices.py")
 
 
 @nox.session

@@ -17,7 +17,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import msgspec
-from llm_obs_core.interfaces import AggregateQuery, Scope, TraceFilter
+from llm_obs_core.filter import Condition
+from llm_obs_core.interfaces import AggregateQuery, Scope, TraceQuery
 from llm_obs_lake.config import LakeOptions
 from llm_obs_lake.folder import Folder
 from llm_obs_lake.reader import LakeReader
@@ -75,9 +76,11 @@ async def ask(reader: LakeReader, traces: int, rounds: int) -> None:
         assert await reader.trace(SCOPE, number.to_bytes(16, "big")) is not None
 
     questions: dict[str, Callable[[], Awaitable[object]]] = {
-        "list": lambda: reader.find_traces(SCOPE, TraceFilter(), first=50),
-        "list, errors": lambda: reader.find_traces(SCOPE, TraceFilter(error=True), first=50),
-        "list, one user": lambda: reader.find_traces(SCOPE, TraceFilter(user_id="user-3"), first=50),
+        "list": lambda: reader.find_traces(SCOPE, TraceQuery(), first=50),
+        "list, errors": lambda: reader.find_traces(
+            SCOPE, TraceQuery(Condition("trace.error_count", "gt", 0)), first=50
+        ),
+        "list, one user": lambda: reader.find_traces(SCOPE, TraceQuery(Condition("user_id", "eq", "user-3")), first=50),
         "overview (3 sums)": lambda: overview(reader),
         "page (8 sums at once)": lambda: page(reader),
         "sums by model": lambda: reader.aggregate(SCOPE, AggregateQuery(group_by=("model",))),

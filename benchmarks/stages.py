@@ -13,15 +13,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from llm_obs_collector.budget import Budget
 from llm_obs_collector.pipeline import Meaning, Pipeline
 from llm_obs_collector.scrub import DEFAULT, Scanner
+from llm_obs_collector.signals import builtin
 from llm_obs_core import config, plugins
+from llm_obs_core.host import Hosts
 from llm_obs_core.interfaces import Context, ScrubRules, SinkPart, SinkWrite
 from llm_obs_core.model import Codec, PayloadKind, Position, RecordKind, Stream
 from llm_obs_core_ext.batch import SpanBatch
 from llm_obs_core_ext.emit import Edits, emit
+from llm_obs_core_ext.frames import Frames
 from llm_obs_core_ext.scan import scan
-from llm_obs_core_ext.segment import Frames, run
+from llm_obs_core_ext.segment import run
 
 from benchmarks.load.bodies import make
 
@@ -54,9 +58,10 @@ def measure(spans: int, seconds: float = 0.3) -> dict[str, float]:
 
     loaded = config.load(None)
     installed = plugins.load()
-    meaning = Meaning.configured(installed, loaded)
+    meaning = Meaning.configured(installed, loaded, Hosts(loaded.server))
     scanner = Scanner([ScrubRules(1, builtin=DEFAULT)])
-    pipeline = Pipeline(None, scanner, loaded.receiver, meaning=meaning)  # type: ignore[arg-type]  # no log is reached
+    signals = builtin(scanner, loaded.receiver, meaning)
+    pipeline = Pipeline(None, signals, Budget(1 << 30))  # type: ignore[arg-type]  # no log is reached
     body = bytes(make(1, spans, 1024).stamp(1, time.time_ns()))
     context = Context("default", RecordKind.SPANS, time.time_ns())
     batch = scan(body, keys=meaning.keys)
@@ -75,7 +80,7 @@ def measure(spans: int, seconds: float = 0.3) -> dict[str, float]:
     meaning.apply(batch, scrubbed)
     scanner.scrub(batch, scrubbed)
     took("emit", lambda: emit(batch, scrubbed))
-    record = pipeline.prepare(body, context).record
+    record = pipeline.prepare(body, context).records[0]
     whole = took("all before the log", lambda: pipeline.prepare(body, context))
     found["digest, record"] = whole - found["scan"] - found["normalise, price"] - found["scrub"] - found["emit"]
     _log(record, spans, took)
@@ -123,9 +128,9 @@ def _sink(payload: bytes, spans: int, took: Callable[..., float]) -> None:
         body = bytes(make(1, spans, 1024).stamp(number + 1, time.time_ns()))
         parts.append(scan(body))
     whole = SpanBatch.concat(parts)
-    sums = whole.measures()
+    measured = whole.measures()
     folder = Path(tempfile.mkdtemp(prefix="llm-obs-stages-"))
-    sink = LakeSink(LakeOptions(path=str(folder), writer="bench", merge=False))
+    sink = LakeSink(LakeOptions(path=str(folder), merge=False))
     try:
         sink._open()
         sequence = 0
@@ -133,11 +138,11 @@ def _sink(payload: bytes, spans: int, took: Callable[..., float]) -> None:
         def write() -> None:
             nonlocal sequence
             sequence += 1
-            at = Position("bench", 0, sequence, Stream.DERIVED)
-            now = time.time_ns()
-            spans_part = SinkPart(PayloadKind.SPANS, "default", at, at, whole, now, whole.contents(bytes(32)))
-            sums_part = SinkPart(PayloadKind.MEASURES, "default", at, at, sums, now)
-            sink._write(SinkWrite((spans_part, sums_part), at, at))
+            position = Position("bench", 0, sequence, Stream.DERIVED)
+            now_ns = time.time_ns()
+            spans = SinkPart(PayloadKind.SPANS, "default", position, position, whole, now_ns, whole.contents(bytes(32)))
+            measures = SinkPart(PayloadKind.MEASURES, "default", position, position, measured, now_ns)
+            sink._write(SinkWrite((spans, measures), position, position))
 
         took("lake: one write", write, count)
         sink._close()

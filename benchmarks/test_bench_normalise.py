@@ -7,14 +7,15 @@ from collections.abc import Callable
 
 from llm_obs_core import normalizer, semconv
 from llm_obs_core.interfaces import PriceKey
-from llm_obs_core.normalizer import GenAiNormalizer
-from llm_obs_core.pricing import BundledPricer, cost_nano_usd
+from llm_obs_core.pricing.cost import cost_nano_usd
 from llm_obs_core.pricing.usage import counts_of, settle
 from llm_obs_core_ext.batch import SpanBatch
 from llm_obs_core_ext.emit import Edits, emit
 from llm_obs_core_ext.normalise import CompiledRules
 from llm_obs_core_ext.price import PriceBook
 from llm_obs_core_ext.scan import scan
+from llm_obs_enrich.normalizer import GenAiNormalizer
+from llm_obs_enrich.pricing import BundledPricer
 
 from benchmarks.test_bench_scan import fastest_ns, request
 

@@ -20,13 +20,14 @@ import openai
 from llm_obs_core_ext.recorder import Limits
 from llm_obs_core_ext.spanqueue import SpanQueue
 from llm_obs_openai.config import OpenAIOptions
+from llm_obs_openai.endpoint import ENDPOINTS
 from llm_obs_openai.instrumentor import OpenAIInstrumentor
-from llm_obs_openai.stream import StreamCall, watch
+from llm_obs_sdk.calls.stream import StreamCall, watch
 from llm_obs_sdk.guard import Guard
 from llm_obs_sdk.provider import Tracer
 from llm_obs_sdk.recorder import Recorder
-from llm_obs_testing.imitation import wire
 from llm_obs_testing.imitation.answer import Answer, Usage
+from llm_obs_testing.imitation.openai import wire
 from openai import _base_client
 from openai._models import FinalRequestOptions
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
@@ -144,8 +145,8 @@ def _read(chunks: list[Any], made: Recorder | None) -> float:
     response = SimpleNamespace(status_code=200, close=None, aclose=None)
     stream = SimpleNamespace(_iterator=(chunk for chunk in chunks), response=response)
     if made is not None:
-        span = made.start_call("chat", "openai", "gpt-5-mini", {})
-        watch(stream, StreamCall(made, span, made.capture_content, None))
+        span = made.tracer.start_span("chat gpt-5-mini")
+        watch(stream, StreamCall(made, span, made.capture_content, ENDPOINTS["/chat/completions"]))
     start = time.perf_counter_ns()
     for _ in stream._iterator:
         pass

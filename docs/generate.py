@@ -12,8 +12,8 @@ import click
 import msgspec
 from llm_obs.cli import cli
 from llm_obs_core import hookspecs, metrics, model, plugins, semconv
-from llm_obs_core.config import ApiKey, ConfigKey, Reader, Sink, keys
-from llm_obs_core.pricing.config import PricingOptions, PricingRule
+from llm_obs_core.config import ApiKey, ConfigKey, Reader, ReceiverSettings, Sink, keys
+from llm_obs_enrich.pricing.config import PricingOptions, PricingRule
 
 DOCS: Final = Path(__file__).parent
 ROOT: Final = DOCS.parent
@@ -56,6 +56,7 @@ def configuration() -> str:
         ("`[[auth.keys]]`", ApiKey, "auth.keys."),
         ("`[sinks.<name>]`", Sink, "sinks.<name>."),
         ("`[readers.<name>]`", Reader, "readers.<name>."),
+        ("`[receivers.<name>]`", ReceiverSettings, "receivers.<name>."),
         ("`[[pricing.rules]]`", PricingRule, "pricing.rules."),
     ):
         text += f"\n## {head}\n\n{first_line(struct)}\n\n{table(heads, rows(keys(struct, prefix), prefix))}"
@@ -66,7 +67,7 @@ def configuration() -> str:
         "scrubber": "[scrub.options.{}]",
         "normalizer": "[normalize.options.{}]",
         "pricer": "[pricing.options.{}]",
-        "producer": "init(instrument_options=)",
+        "instrumentor": "init(instrument_options=)",
     }
     for item in plugins.load().registrations:
         found = list(keys(item.options, "."))
@@ -168,7 +169,7 @@ def python() -> str:
     names = "\n".join(f"::: llm_obs_sdk.{llm_obs_sdk._HOMES[name]}.{name}\n" for name in llm_obs_sdk.__all__)
     interfaces = "\n".join(
         f"::: llm_obs_core.interfaces.{name}\n"
-        for name in ("sink", "read", "batch", "process", "ingest", "log", "instrument")
+        for name in ("host", "sink", "read", "batch", "process", "ingest", "log", "instrument")
     )
     return (
         "# Python\n\n## In an application\n\n`import llm_obs` has these names.\n\n"

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from llm_obs.cli import COMMANDS
 from llm_obs_core import hookspecs, plugins
-from llm_obs_core.config import keys
+from llm_obs_core.config import keys, settings
 from llm_obs_core.metrics import METRICS
+from llm_obs_core.roles import ROLES
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = [
@@ -41,6 +42,19 @@ def test_every_distribution_is_a_source_of_the_workspace() -> None:
     for folder in FOLDERS[1:]:
         assert project(folder)["project"]["name"] == folder.name
         assert (folder / "src" / folder.name.replace("-", "_") / "py.typed").exists()
+
+
+def test_an_application_installs_neither_normaliser_nor_prices() -> None:
+    needs = {item["name"]: item["dependencies"] for item in (project(folder)["project"] for folder in FOLDERS)}
+    for name in ("llm-obs-sdk", "llm-obs-openai", "llm-obs"):
+        found: set[str] = set()
+        left = [name]
+        while left:
+            found.add(one := left.pop())
+            names = {re.split(r"[=\[<>]", text)[0] for text in needs[one]}
+            left += sorted((names & set(needs)) - found)
+        assert "llm-obs-core" in found
+        assert "llm-obs-enrich" not in found, name
 
 
 def test_every_distribution_carries_its_licence_and_says_for_whom_it_is() -> None:
@@ -74,7 +88,7 @@ def test_the_architecture_page_names_what_there_is() -> None:
         assert f"`{folder.relative_to(ROOT)}/`" in page
     assert set(re.findall(r"`llm-obs ([\w-]+)`", page)) == {*COMMANDS, *plugins.load().names("command")}
     hooks = {name for name in vars(hookspecs) if name.startswith("register_")}
-    assert set(re.findall(r"`(register_\w+)`", page)) == hooks == {f"register_{role}s" for role in plugins.ROLES}
+    assert set(re.findall(r"`(register_\w+)`", page)) == hooks == {role.hook for role in ROLES}
 
 
 def words(page: str, head: str) -> set[str]:
@@ -106,7 +120,8 @@ def test_every_component_has_the_same_files() -> None:
     for item in found:
         room = rooms[item.plugin]
         assert item.factory.partition(":")[0].startswith(room), item.name
-        assert item.options is plugins.NoOptions or item.options.__module__ == f"{room}.config", item.name
+        homes = (f"{room}.config", settings.__name__)  # sections of the configuration are options too
+        assert item.options is plugins.NoOptions or item.options.__module__ in homes, item.name
 
 
 @pytest.mark.parametrize("page", ["ARCHITECTURE.md", "CONTRIBUTING.md"])

@@ -73,10 +73,8 @@ def run(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
         acked = warm["acked_spans"] + sent["acked_spans"] + (probe.spans if probe is not None else 0)
         drained = time.monotonic()
         ledger = collector.ledger()
-        behind_spans = {name: item["counts"]["queued"] for name, item in ledger["sinks"].items()}
-        while time.monotonic() - drained < DRAIN_S and any(
-            item["counts"]["queued"] for item in ledger["sinks"].values()
-        ):
+        behind_spans = waiting(ledger)
+        while time.monotonic() - drained < DRAIN_S and any(waiting(ledger).values()):
             time.sleep(0.1)
             ledger = collector.ledger()
         drain_s = time.monotonic() - drained
@@ -121,6 +119,7 @@ def run(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
             "commit_ms": metrics["llm_obs_log_commit_seconds_total"] / metrics["llm_obs_log_commits_total"] * 1e3,
         },
         "lake": stored._asdict(),
+        "derived_s": at_most(metrics, "llm_obs_derived_delay_seconds", 0.99),
         "visible_s": {} if probe is None else percentiles(probe.seen_s) | {"traces": len(probe.seen_s)},
         "trouble": probe.trouble if probe is not None else "",
         "errors": errors[-2000:],
@@ -147,6 +146,22 @@ def send(args: argparse.Namespace, collector: CollectorProcess, seconds: float, 
         raise SystemExit(f"the generator failed:\n{done.stderr}\n{collector.errors()}")
     found: dict[str, Any] = json.loads(done.stdout)
     return found
+
+
+def waiting(ledger: dict[str, Any]) -> dict[str, int]:
+    """What each sink does not hold yet, spans."""
+    counts = {name: item["counts"] for name, item in ledger["sinks"].items()}
+    return {name: item["queued"] + item["undecided"] for name, item in counts.items()}
+
+
+def at_most(metrics: dict[str, float], name: str, share: float) -> float:
+    """The least bound of a histogram's bucket that this share of its values is within."""
+    bounds = {
+        float(key.partition('le="')[2].partition('"')[0]): value
+        for key, value in metrics.items()
+        if key.startswith(f"{name}_bucket")
+    }
+    return min(bound for bound, count in bounds.items() if count >= share * metrics[f"{name}_count"])
 
 
 def threads(first: Usage, last: Usage, spans: int) -> list[float]:
@@ -178,6 +193,7 @@ def report(found: dict[str, Any]) -> str:
         f"{log['commit_ms']:.1f} ms, {log['on_disk_bytes'] / 1e6:,.0f} MB on disk at the end",
         f"lake        {lake['spans']:,} rows, {lake['files']} files, {lake['bytes'] / 1e6:,.0f} MB; behind at the end "
         f"of the load {found['drain']['spans']}, caught up in {found['drain']['seconds']:.1f} s",
+        f"derived, s  P99 at most {found['derived_s']:g} after the request came",
         f"visible, s  {_marks({name: value / 1e3 for name, value in found['visible_s'].items()})}",
         f"process     up in {found['start_s']:.1f} s, stopped in {found['stop_s']:.1f} s",
     ]

@@ -25,11 +25,11 @@ from llm_obs_core.interfaces import (
     When,
 )
 from llm_obs_core.model import AttributeValue
-from llm_obs_core.normalizer import GenAiNormalizer, apply
-from llm_obs_core.normalizer.jsontext import parse
 from llm_obs_core_ext.emit import Edits, emit
 from llm_obs_core_ext.normalise import CompiledRules
 from llm_obs_core_ext.scan import scan
+from llm_obs_enrich.normalizer import GenAiNormalizer, apply
+from llm_obs_enrich.normalizer.jsontext import parse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from otlp_values import add_attributes
 

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from llm_obs_core import semconv
 from llm_obs_core.interfaces import Price, PriceBand, PriceKey
 from llm_obs_core.model import AttributeValue
-from llm_obs_core.pricing import BundledPricer, cost_nano_usd
+from llm_obs_core.pricing.cost import cost_nano_usd
 from llm_obs_core.pricing.usage import COUNT_KEYS, counts_of, settle
 from llm_obs_core.typed import as_int
 from llm_obs_core_ext.emit import Edits, emit
 from llm_obs_core_ext.price import PriceBook, Priced
 from llm_obs_core_ext.scan import scan
+from llm_obs_enrich.pricing import BundledPricer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from otlp_values import add_attributes
 

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from llm_obs_core.normalizer.roles import MAX_COPIES, MAX_LEVELS, Call, settle
+from llm_obs_core.normalizer.roles import MAX_COPIES, MAX_LEVELS
 from llm_obs_core_ext.emit import Edits, emit
 from llm_obs_core_ext.normalise import CompiledRules
 from llm_obs_core_ext.scan import scan
+from llm_obs_enrich.normalizer.roles import Call, settle
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 RULES = CompiledRules([])

@@ -56,8 +56,8 @@ def test_a_programs_spans_are_found_in_the_log(tmp_path: Path) -> None:
         assert (done.stdout, done.stderr) == ("True 2\n", "")
         assert get(addresses["http"], "/readyz") == "ready\n"
         metrics = get(addresses["http"], "/metrics")
-        assert "llm_obs_received_spans_total 2.0" in metrics
-        assert 'llm_obs_ledger_spans_total{reason="",state="logged"} 2.0' in metrics
+        assert "llm_obs_received_items_total 2.0" in metrics
+        assert 'llm_obs_ledger_items_total{reason="",state="logged"} 2.0' in metrics
         assert 'llm_obs_scrubbed_values_total{pattern="email"} 1.0' in metrics
         assert 'llm_obs_priced_calls_total{provider="openai"} 1.0' in metrics
     assert child.returncode == 0

@@ -1,4 +1,4 @@
-/* The fixed part of a log record's header, as it lies on the disk and in memory; what follows is told in segment.pyx. */
+/* The fixed parts of a log record's header, as they lie on the disk and in memory; what follows is told in frames.pyx. */
 #ifndef LLM_OBS_LOGRECORD_H
 #define LLM_OBS_LOGRECORD_H
 
@@ -9,6 +9,7 @@
 #endif
 
 #pragma pack(push, 1)
+/* Of every version. */
 typedef struct {
     uint8_t magic[4];
     uint16_t header_bytes;
@@ -22,17 +23,24 @@ typedef struct {
     uint32_t payload_bytes, raw_bytes, index_bytes;
     uint8_t tenant_bytes;
 } LogRecordHead;
+
+/* Since version 2, directly behind it. */
+typedef struct {
+    uint16_t group_index, group_size, extra_bytes;
+} LogRecordTail;
 #pragma pack(pop)
 
 #define LOG_RECORD_MAGIC "LOR1"
-#define LOG_RECORD_VERSION 1
+#define LOG_RECORD_VERSION 2
 #define LOG_RECORD_CRC_BYTES 4
+#define LOG_RECORD_ROUNDED(bytes) (((bytes) + LOG_RECORD_CRC_BYTES + 7) / 8 * 8)
 /* A header is a multiple of eight bytes. */
-#define LOG_RECORD_HEAD_BYTES(tenant_bytes) \
-    ((sizeof(LogRecordHead) + (tenant_bytes) + LOG_RECORD_CRC_BYTES + 7) / 8 * 8)
-/* A header without a tenant, and the checksum of an empty body. */
-#define LOG_RECORD_LEAST_BYTES (LOG_RECORD_HEAD_BYTES(0) + LOG_RECORD_CRC_BYTES)
+#define LOG_RECORD_HEAD_BYTES(tenant_bytes, extra_bytes) \
+    LOG_RECORD_ROUNDED(sizeof(LogRecordHead) + sizeof(LogRecordTail) + (tenant_bytes) + (extra_bytes))
+/* The smallest record of any version: one of version 1 without a tenant, and the checksum of an empty body. */
+#define LOG_RECORD_LEAST_BYTES (LOG_RECORD_ROUNDED(sizeof(LogRecordHead)) + LOG_RECORD_CRC_BYTES)
 
-_Static_assert(sizeof(LogRecordHead) == 81, "the fixed part of the header has 81 bytes");
+_Static_assert(sizeof(LogRecordHead) == 81, "the fixed part of every header has 81 bytes");
+_Static_assert(sizeof(LogRecordTail) == 6, "what version 2 adds to it has 6 bytes");
 
 #endif

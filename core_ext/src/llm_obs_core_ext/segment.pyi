@@ -1,26 +1,17 @@
-"""A log segment as bytes: records framed and written, read back, and found again after damage."""
+"""A log segment read back: its records, and what damage has left of them.
+
+Records of one group are neighbours with sequences one after the other. A reader is given all of them or none.
+"""
 
 from typing import Final, NamedTuple, final
 
-from llm_obs_core.model import LogRecord
 from typing_extensions import Buffer
+
+from llm_obs_core_ext.frames import Frames as Frames
 
 FORMAT_VERSION: Final[int]
 MAGIC: Final[bytes]
 MIN_RECORD_BYTES: Final[int]
-
-class Frames:
-    """The records of one commit: framed one by one, written together."""
-
-    @property
-    def nbytes(self) -> int: ...
-    def __len__(self) -> int: ...
-    def add(self, record: LogRecord, sequence: int, codec: int, payload: bytes) -> None:
-        """Frames one more record; one that raises leaves the others as they are."""
-    def write(self, fd: int) -> None:
-        """Writes all of it at the end of a file that is opened for appending."""
-    def tobytes(self) -> bytes:
-        """What `write` writes."""
 
 @final
 class Header:
@@ -36,6 +27,8 @@ class Header:
     def sequence(self) -> int: ...
     @property
     def received_ns(self) -> int: ...
+    @property
+    def version(self) -> int: ...
     @property
     def kind(self) -> int: ...
     @property
@@ -59,6 +52,12 @@ class Header:
     @property
     def index_bytes(self) -> int: ...
     @property
+    def group_index(self) -> int: ...
+    @property
+    def group_size(self) -> int: ...
+    @property
+    def extra(self) -> bytes: ...
+    @property
     def digest(self) -> bytes: ...
     @property
     def tenant(self) -> str: ...
@@ -71,7 +70,7 @@ class Damage(NamedTuple):
     tail: bool
 
 class Run(NamedTuple):
-    """Headers of records that stand one behind the other."""
+    """Headers of records that follow one another."""
 
     headers: list[Header]
     end: int
@@ -82,10 +81,14 @@ def read_header(data: Buffer, offset: int) -> Header | None:
     """The header at `offset`, None when there is no whole and sound one."""
 
 def headers(data: Buffer) -> list[Header] | None:
-    """All headers, hopping over bodies; None when one of them is not sound and a `scan` is needed."""
+    """All headers, hopping over bodies; None when one is not sound or a group not complete, and a `scan` is needed."""
 
 def run(data: Buffer, after: int, last: int) -> Run:
-    """The records at the start of `data`, up to the first that is not all there or whose header is damaged."""
+    """The records of whole groups at the start of `data`, up to the first that is not all there.
+
+    A damaged header ends it too. `end` and `last` are those of the last group; `damaged` counts groups with a damaged
+    body.
+    """
 
 def scan(data: Buffer, *, after: int = 0, below: int | None = None) -> list[Header | Damage]:
-    """Everything in a segment, in order; nothing sound is given up."""
+    """Everything in a segment, in order; nothing sound is given up, but the rest of a damaged record's group."""

@@ -3,21 +3,45 @@
 from __future__ import annotations
 
 import struct
+from typing import NamedTuple
 
 from llm_obs_core.model import LogRecord
 from llm_obs_core_ext.checksum import crc32c_portable
 
 HEAD = struct.Struct("<4sHBBBBHIQQ16sIIIIIIIIB")
+TAIL = struct.Struct("<HHH")
 LEAST_BYTES = 92
 
 
-def framed(record: LogRecord, sequence: int, codec: int, payload: bytes) -> bytes:
+class Head(NamedTuple):
+    """What is needed of a sound header."""
+
+    sequence: int
+    body: int
+    end: int
+    index: int
+    size: int
+
+
+def framed(
+    record: LogRecord,
+    sequence: int,
+    codec: int,
+    payload: bytes,
+    *,
+    extra: bytes = b"",
+    group_index: int = 0,
+    group_size: int = 1,
+    version: int = 2,
+) -> bytes:
+    """One record; version 1 has neither group nor extra."""
     tenant = record.tenant.encode()
-    size = -(-(HEAD.size + len(tenant) + 4) // 8) * 8
+    names = TAIL.pack(group_index, group_size, len(extra)) + tenant + extra if version > 1 else tenant
+    size = -(-(HEAD.size + len(names) + 4) // 8) * 8
     head = HEAD.pack(
         b"LOR1",
         size,
-        1,
+        version,
         record.kind,
         codec,
         0,
@@ -36,32 +60,54 @@ def framed(record: LogRecord, sequence: int, codec: int, payload: bytes) -> byte
         len(record.index),
         len(tenant),
     )
-    head = (head + tenant).ljust(size - 4, b"\0")
+    head = (head + names).ljust(size - 4, b"\0")
     sealed = struct.pack("<I", crc32c_portable(head))
     body = record.index + payload
     return head + sealed + body + struct.pack("<I", crc32c_portable(sealed + body))
 
 
-def header(data: bytes, at: int) -> tuple[int, int, int] | None:
-    """Sequence, start of the body and end of a sound header's record."""
+def header(data: bytes, at: int) -> Head | None:
+    """A sound header, None where there is none."""
     if at + LEAST_BYTES > len(data) or data[at : at + 4] != b"LOR1":
         return None
     fields = HEAD.unpack_from(data, at)
-    size, sequence, payload, index, tenant = fields[1], fields[8], fields[16], fields[18], fields[19]
+    size, version, sequence, payload, index, tenant = (fields[i] for i in (1, 2, 8, 16, 18, 19))
+    group_index, group_size, extra = TAIL.unpack_from(data, at + HEAD.size) if version > 1 else (0, 1, 0)
+    names = HEAD.size + (TAIL.size if version > 1 else 0)
     body = at + size
-    if size < HEAD.size + tenant + 4 or body > len(data):
+    if size < names + tenant + extra + 4 or body > len(data) or group_index >= group_size:
         return None
     if struct.unpack_from("<I", data, body - 4)[0] != crc32c_portable(data[at : body - 4]):
         return None
     try:
-        data[at + HEAD.size : at + HEAD.size + tenant].decode()
+        data[at + names : at + names + tenant].decode()
     except UnicodeDecodeError:
         return None
-    return sequence, body, body + index + payload + 4
+    return Head(sequence, body, body + index + payload + 4, group_index, group_size)
 
 
-def whole(data: bytes, body: int, end: int) -> bool:
-    return end <= len(data) and struct.unpack_from("<I", data, end - 4)[0] == crc32c_portable(data[body - 4 : end - 4])
+def whole(data: bytes, head: Head) -> bool:
+    if head.end > len(data):
+        return False
+    return bool(struct.unpack_from("<I", data, head.end - 4)[0] == crc32c_portable(data[head.body - 4 : head.end - 4]))
+
+
+def grouped(data: bytes, at: int) -> list[tuple[int, Head]] | None:
+    """The records of a group that begins at `at` and is sound as a whole, with where each begins."""
+    found: list[tuple[int, Head]] = []
+    read = header(data, at)
+    if read is None:
+        return None
+    first, size = read.sequence, read.size
+    for index in range(size):
+        read = header(data, at)
+        if read is None or (read.index, read.size, read.sequence) != (index, size, first + index):
+            return None
+        if not whole(data, read):
+            return None
+        found.append((at, read))
+        at = read.end
+    return found
 
 
 def scanned(data: bytes, after: int, below: int | None) -> list[tuple[str, int, int]]:
@@ -70,19 +116,37 @@ def scanned(data: bytes, after: int, below: int | None) -> list[tuple[str, int, 
     at, last = 0, after
     while at < len(data):
         read = header(data, at)
-        if read is not None and read[0] > last and whole(data, *read[1:]):
-            if below is not None and read[0] >= below:
+        group = grouped(data, at) if read is not None and read.sequence > last else None
+        if group is not None:
+            if below is not None and group[-1][1].sequence >= below:
                 return found
-            found.append(("record", at, read[2]))
-            last, at = read[0], read[2]
+            found += [("record", start, item.end) for start, item in group]
+            last, at = group[-1][1].sequence, group[-1][1].end
             continue
+        start = at
         if read is None:
-            end = _next(data, at, last, below)
+            at = _next(data, at, last, below)
         else:
-            last, end = max(last, read[0]), min(read[2], len(data))
-        found.append(("damage", at, end))
-        at = end
+            if read.index and found and found[-1][0] == "damage" and found[-1][2] == start:
+                start = found.pop()[1]
+            at, last = _rest(data, read, last, below)
+        found.append(("damage", start, at))
     return found
+
+
+def _rest(data: bytes, read: Head, last: int, below: int | None) -> tuple[int, int]:
+    """Where what is left of a damaged group ends, and the greatest sequence up to there."""
+    group, index = (read.size, read.sequence - read.index), read.index
+    at, last = read.end, max(last, read.sequence)
+    while at < len(data) and index < read.size - 1:
+        member = header(data, at)
+        if member is None:
+            at = _next(data, at, last, below)
+        elif (member.size, member.sequence - member.index) == group and member.index > index:
+            index, at, last = member.index, member.end, max(last, member.sequence)
+        else:
+            break
+    return min(at, len(data)), last
 
 
 def _next(data: bytes, damaged: int, last: int, below: int | None) -> int:
@@ -91,6 +155,6 @@ def _next(data: bytes, damaged: int, last: int, below: int | None) -> int:
         greatest = last + 1 + (at - damaged) // LEAST_BYTES
         if below is not None:
             greatest = min(greatest, below - 1)
-        if read is not None and last < read[0] <= greatest and whole(data, *read[1:]):
+        if read is not None and last < read.sequence <= greatest and whole(data, read):
             return at
     return len(data)

@@ -16,7 +16,7 @@ from feeding import Box, plugins_with_boxes, until
 from llm_obs_collector.server import Collector
 from llm_obs_core.config import Config, GrpcReceiver, HttpReceiver, Receiver, Server, Sink, Worker
 from llm_obs_core.errors import ConfigError, PermanentError, RetryableError
-from llm_obs_core.model import Span
+from llm_obs_core.model import PayloadKind, Span
 from llm_obs_testing.otlp import request
 from llm_obs_testing.spans import make_span
 from receiving import Answer, post, send
@@ -44,6 +44,14 @@ async def collecting(root: Path, box: Box, other: Box | None = None) -> AsyncIte
         await collector.stop()
 
 
+def settled(collector: Collector) -> Any:
+    async def holds() -> bool:
+        counts = [await worker.counts() for worker in collector.sinks.all]
+        return all(item.queued == item.undecided == 0 for item in counts)
+
+    return holds
+
+
 async def ask(collector: Collector, path: str, body: Any = None) -> Answer:
     http = collector._receivers["http"]
     if body is None:
@@ -59,35 +67,36 @@ async def give(collector: Collector, *spans: Span, valid: bool = True) -> Answer
 
 
 async def test_every_span_is_accounted_for(tmp_path: Path) -> None:
-    box, other = Box(), Box(kinds=frozenset())
+    box, other = Box(), Box(kinds=frozenset({PayloadKind.CALLS}))
     box.refuses = lambda numbers: PermanentError("no 7", items=[numbers.index(7)]) if 7 in numbers else None
     async with collecting(tmp_path, box, other) as collector:
         assert (await give(collector, *(make_span(number) for number in range(1, 10)))).status == 200
         assert (await give(collector, *(make_span(number) for number in range(1, 10)))).status == 200
         assert (await give(collector, make_span(20), make_span(21), valid=False)).status == 200
-        await until(lambda: all(worker.counts().queued == 0 for worker in collector.sinks.all))
+        await until(settled(collector))
         ledger = json.loads((await ask(collector, "/ledger")).body)
         assert ledger["exact"]
         assert ledger["collector"] == {
-            "received": 21, "logged": 11, "duplicate": 9, "rejected": {"span_id_length": 1},
+            "received": 21, "logged": 11, "repeated": 9, "rejected": {"span_id_length": 1},
         }  # fmt: skip
         counts = {name: sink["counts"] for name, sink in ledger["sinks"].items()}
         assert (counts["box"]["stored"], counts["box"]["dead_letter"]) == (10, {"refused": 1})
         assert (counts["other"]["stored"], counts["other"]["not_routed"]) == (0, {"spans": 11})
         text = (await ask(collector, "/metrics")).body.decode()
         values = {name: float(value) for name, value in re.findall(r"^(llm_obs_\S+) (\S+)$", text, re.MULTILINE)}
-        assert values["llm_obs_received_spans_total"] == 21
-        assert values["llm_obs_log_spans_total"] == 11
+        assert values["llm_obs_received_items_total"] == 21
+        assert values["llm_obs_log_items_total"] == 11
         for sink in ("box", "other"):
             decided = sum(
                 value
                 for name, value in values.items()
-                if name.startswith("llm_obs_sink_spans_total{") and f'sink="{sink}"' in name
+                if name.startswith("llm_obs_sink_items_total{") and f'sink="{sink}"' in name
             )
             queued, recovered = (
-                values[f'llm_obs_sink_{word}_spans{{sink="{sink}"}}'] for word in ("queued", "recovered")
+                values[f'llm_obs_sink_{word}_items{{sink="{sink}"}}'] for word in ("queued", "recovered")
             )
-            assert decided + queued == values["llm_obs_log_spans_total"] + recovered
+            assert decided + queued + values["llm_obs_undecided_items"] == values["llm_obs_log_items_total"] + recovered
+        assert values["llm_obs_derived_delay_seconds_count"] == 2
     async with collecting(tmp_path, box, other) as collector:
         assert json.loads((await ask(collector, "/ledger")).body)["exact"]
 
@@ -102,11 +111,11 @@ async def test_dead_letters_are_sent_again_to_their_sink_alone(tmp_path: Path) -
         box.refuses = lambda numbers: None
         answer = await ask(collector, "/dead-letters/send", {"sink": "box"})
         assert json.loads(answer.body) == {"letters": 1, "spans": 1, "unreadable": 0}
-        await until(lambda: all(worker.counts().queued == 0 for worker in collector.sinks.all))
+        await until(settled(collector))
         assert sorted(box.numbers) == sorted(other.numbers) == [8, 9, 10]
         ledger = json.loads((await ask(collector, "/ledger")).body)
         assert ledger["exact"]
-        assert ledger["sinks"]["other"]["counts"]["not_routed"] == {"resent": 1}
+        assert ledger["sinks"]["other"]["counts"]["not_routed"] == {"targeted": 1}
         assert ledger["sinks"]["box"]["dead_letter_files"] == 0
         assert (await ask(collector, "/dead-letters/send", {"sink": "box"})).status == 200
         assert (await ask(collector, "/dead-letters/send", {"sink": "nobody"})).status == 404

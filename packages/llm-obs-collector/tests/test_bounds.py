@@ -15,13 +15,15 @@ from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 from llm_obs_collector.budget import Budget
 from llm_obs_collector.receivers.decode import MAX_MEMBERS, decode
-from llm_obs_collector.receivers.grpc import EXPORT, GrpcServer
+from llm_obs_collector.receivers.grpc import GrpcServer
 from llm_obs_collector.receivers.http import Page, Route
 from llm_obs_core.auth import Authorizer
 from llm_obs_core.config import ApiKey, GrpcReceiver
 from llm_obs_core.errors import LimitError, RetryableError
+from llm_obs_core.signals import TRACES
 from receiving import Remembering, http_server, post, read_answer, send
 
+EXPORT = TRACES.grpc_method or ""
 KEYS = tuple(
     ApiKey(name, hashlib.sha256(name.encode()).hexdigest(), scopes=(name,))  # type: ignore[arg-type]
     for name in ("ingest", "read", "admin")

@@ -8,10 +8,14 @@ from typing import Any
 
 import pytest
 from llm_obs_collector.pipeline import Meaning
-from llm_obs_core import normalizer, plugins
+from llm_obs_core import plugins
+from llm_obs_core.components import build
 from llm_obs_core.config import Config
+from llm_obs_core.host import Hosts
+from llm_obs_core.roles import NORMALIZER
 from llm_obs_core_ext.emit import Edits, emit
 from llm_obs_core_ext.scan import scan
+from llm_obs_enrich.normalizer import apply
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue
 
@@ -29,7 +33,7 @@ def gone(prefix: str, *names: str) -> dict[str, None]:
 
 INSTALLED = plugins.load(only=["genai", "bundled"])
 MEANING = Meaning.configured(INSTALLED, Config())
-RULES = normalizer.configured(INSTALLED, Config().normalize)
+RULES = [item.rules() for _, item in build(NORMALIZER, INSTALLED, Config(), Hosts())]
 START_NS = 1_793_000_000_000_000_000  # October 2026
 
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -550,7 +554,7 @@ def test_a_foreign_span_gets_its_canonical_meaning(name: str) -> None:
     assert {key: found[key] for key in attributes if key not in expected} == {
         key: value for key, value in attributes.items() if key not in expected
     }
-    reference = normalizer.apply(RULES, attributes)
+    reference = apply(RULES, attributes)
     priced = {"llm_obs.cost.total_nano_usd", "llm_obs.price.id"}
     assert {key: read(value) for key, value in found.items() if key not in priced} == {
         key: read(value) for key, value in reference.items() if key not in priced

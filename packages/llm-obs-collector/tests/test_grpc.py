@@ -12,12 +12,13 @@ import pytest
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 from llm_obs_collector.budget import Budget
-from llm_obs_collector.receivers.grpc import EXPORT, GrpcServer
+from llm_obs_collector.receivers.grpc import GrpcServer
 from llm_obs_core.auth import Authorizer
 from llm_obs_core.config import ApiKey, GrpcReceiver
 from llm_obs_core.errors import ConfigError, LimitError, RetryableError, WireError
 from llm_obs_core.interfaces import Outcome
 from llm_obs_core.model import Rejection
+from llm_obs_core.signals import TRACES
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
@@ -29,6 +30,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExportResult
 from receiving import Remembering, http_server
 
+EXPORT = TRACES.grpc_method or ""
 KEY = ApiKey("k1", hashlib.sha256(b"secret").hexdigest(), tenant="acme")
 
 

@@ -1,4 +1,4 @@
-"""The log in files passes the suite of its role."""
+"""The file log by the contract of every log."""
 
 from pathlib import Path
 
@@ -11,3 +11,11 @@ from llm_obs_testing.contracts.log import LogContract
 class TestFileLog(LogContract):
     def make(self, folder: Path) -> Log:
         return FileLog(folder / "log", "local", LogSettings())
+
+    def full(self, folder: Path) -> Log:
+        return FileLog(folder / "log", "local", LogSettings(max_bytes=4 * 1024 * 1024))
+
+
+class TestFileLogCompressed(LogContract):
+    def make(self, folder: Path) -> Log:
+        return FileLog(folder / "log", "local", LogSettings(codec="zstd", segment_bytes=64 * 1024))

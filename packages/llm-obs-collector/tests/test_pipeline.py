@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from llm_obs_collector.budget import Budget
 from llm_obs_collector.pipeline import Meaning, Pipeline
-from llm_obs_collector.pipeline.pipeline import Prepared
 from llm_obs_collector.scrub import BUILTIN, DEFAULT, Scanner
+from llm_obs_collector.signals import Prepared, builtin
 from llm_obs_core import plugins
 from llm_obs_core.config import Config, Pricing, Receiver
 from llm_obs_core.errors import ConfigError, LimitError, PluginError, RetryableError, WireError
-from llm_obs_core.interfaces import Context, ScrubRules
+from llm_obs_core.interfaces import Context, LogWriter, ScrubRules
 from llm_obs_core.model import RecordKind, Span
 from llm_obs_core_ext.scan import scan
-from logging_records import open_log
+from llm_obs_testing.otlp import request as otlp_request
+from llm_obs_testing.spans import make_span
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from otlp_values import add_attributes
+from writing import KeepingWriter
 
 SECRETS = {
     "email": "jane.doe+x@mail.example.org",
@@ -80,13 +83,19 @@ INSTALLED = plugins.load(only=["genai", "bundled"])
 MEANING = Meaning.configured(INSTALLED, Config())
 
 
+def make_pipeline(
+    log: LogWriter, scanner: Scanner = SCANNER, limits: Receiver | None = None, meaning: Meaning | None = None
+) -> Pipeline:
+    limits = limits or Receiver()
+    return Pipeline(log, builtin(scanner, limits, meaning), Budget(limits.max_in_flight_bytes))
+
+
 def prepared(body: bytes, scanner: Scanner = SCANNER, meaning: Meaning = MEANING) -> Prepared:
-    pipeline = Pipeline(None, scanner, Receiver(), meaning=meaning)  # type: ignore[arg-type]  # the log is not reached
-    return pipeline.prepare(body, CONTEXT)
+    return make_pipeline(KeepingWriter(), scanner, meaning=meaning).prepare(body, CONTEXT)
 
 
 def stored(body: bytes, scanner: Scanner = SCANNER) -> bytes:
-    return prepared(body, scanner).record.payload
+    return prepared(body, scanner).records[0].payload
 
 
 @pytest.mark.parametrize(("name", "secret"), SECRETS.items())
@@ -123,6 +132,25 @@ def test_a_secret_at_the_border_of_a_text_is_found_whatever_stands_beside_it() -
     for length in range(1, 130):  # the length byte before a text may be a letter or a digit
         secret = "sk-" + "a" * (20 + length)
         assert secret.encode() not in stored(request(secret))
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(
+        st.lists(st.sampled_from([*SECRETS.values(), *HARMLESS, "ticket-7", " ", '"', "\\n", "\n", "é", ""])).map(
+            "".join
+        ),
+        max_size=6,
+    )
+)
+def test_texts_that_are_no_spans_are_scrubbed_as_the_values_of_spans_are(texts: list[str]) -> None:
+    scanner = Scanner([ScrubRules(1, tuple(BUILTIN), (("ticket", r"ticket-\d+"),), "pseudonym", b"k" * 16)])
+    spans = [make_span(number, attributes={"k": text}) for number, text in enumerate(texts, start=1)]
+    found, scrubbed = scanner.texts(texts)
+    done = prepared(otlp_request(spans), scanner, Meaning())
+    stored_spans = scan(done.records[0].payload).spans() if done.records else ()
+    assert found == [span.attributes["k"] for span in stored_spans]
+    assert scrubbed.counts == done.scrubbed
 
 
 ESCAPED = {
@@ -173,48 +201,42 @@ def test_a_users_pattern_and_a_wrong_one() -> None:
         Scanner([ScrubRules(1, builtin=("e-mail",))])
 
 
-def on_disk(root: Path) -> bytes:
-    return b"".join(path.read_bytes() for path in root.rglob("*") if path.is_file())
-
-
-async def test_a_request_is_read_back_from_the_log(tmp_path: Path) -> None:
-    log = open_log(tmp_path)
-    await log.start()
-    pipeline = Pipeline(log, Scanner([ScrubRules(1, builtin=DEFAULT)]), Receiver())
+async def test_a_request_is_kept_once_and_a_repeated_one_is_counted() -> None:
+    log = KeepingWriter()
+    seen = []
+    signals = builtin(Scanner([ScrubRules(1, builtin=DEFAULT)]))
+    pipeline = Pipeline(log, signals, Budget(1 << 20), lambda done, outcome: seen.append((done.accepted, outcome)))
     body = request("hello jane@mail.example", spans=3)
     outcome = await pipeline.offer(body, Context("acme", RecordKind.SPANS, time.time_ns()))
     again = await pipeline.offer(body, Context("acme", RecordKind.SPANS, time.time_ns()))
-    assert (outcome.accepted, outcome.duplicate, again.duplicate) == (3, False, True)
-    spans: list[Span] = []
-    async for item in log.read("test", None):
-        assert (item.record.tenant, item.record.accepted) == ("acme", 3)
-        spans = list(scan(item.record.payload).spans())
-        break
+    other = await pipeline.offer(body, Context("other", RecordKind.SPANS, time.time_ns()))
+    assert [(item.accepted, item.repeated) for item in (outcome, again, other)] == [(3, 0), (3, 3), (3, 0)]
+    assert seen == [(3, outcome), (3, again), (3, other)]
+    assert [(record.tenant, record.accepted, record.slice) for record in log.records] == [
+        ("acme", 3, 0),
+        ("other", 3, 0),
+    ]
+    spans: list[Span] = list(scan(log.records[0].payload).spans())
     assert [span.attributes["k0"] for span in spans] == ["hello [REDACTED:email]"] * 3
-    await log.stop()
-    assert b"jane@" not in on_disk(tmp_path)
+    assert b"jane@" not in log.records[0].payload
 
 
-async def test_nothing_is_stored_of_a_request_whose_scan_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    log = open_log(tmp_path)
-    await log.start()
+async def test_nothing_is_stored_of_a_request_whose_scan_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = KeepingWriter()
 
     def fail(*_: object) -> None:
         raise MemoryError
 
-    pipeline = Pipeline(log, SCANNER, Receiver())
+    pipeline = make_pipeline(log)
     monkeypatch.setattr(SCANNER, "scrub", fail)
     with pytest.raises(MemoryError):
         await pipeline.offer(request("jane@mail.example"), CONTEXT)
-    assert log.last_sequence == 0
-    await log.stop()
-    assert b"jane@" not in on_disk(tmp_path)
+    assert not log.records
 
 
-async def test_bad_spans_are_left_out_and_reported(tmp_path: Path) -> None:
-    log = open_log(tmp_path)
-    await log.start()
-    pipeline = Pipeline(log, SCANNER, Receiver(max_spans_per_request=10))
+async def test_bad_spans_are_left_out_and_reported() -> None:
+    log = KeepingWriter()
+    pipeline = make_pipeline(log, limits=Receiver(max_spans_per_request=10))
     message = ExportTraceServiceRequest.FromString(request("x", spans=4))
     message.resource_spans[0].scope_spans[0].spans[1].trace_id = b"short"
     outcome = await pipeline.offer(message.SerializeToString(), CONTEXT)
@@ -227,21 +249,44 @@ async def test_bad_spans_are_left_out_and_reported(tmp_path: Path) -> None:
     with pytest.raises(LimitError):
         await pipeline.offer(request("x", spans=11), CONTEXT)
     assert (await pipeline.offer(b"", CONTEXT)).accepted == 0
-    assert log.last_sequence == 1
-    await log.stop()
+    assert [(record.accepted, record.rejected) for record in log.records] == [(3, 1)]
 
 
-async def test_too_much_under_way_is_put_off(tmp_path: Path) -> None:
-    log = open_log(tmp_path)
-    await log.start()
-    pipeline = Pipeline(log, SCANNER, Receiver(max_in_flight_bytes=1))
-    first = pipeline.offer(request("x"), CONTEXT)
-    started = first.__await__()
-    next(started)  # the first is waiting for the disk
+async def test_too_much_under_way_is_put_off() -> None:
+    log = KeepingWriter()
+    log.gate = asyncio.Event()
+    pipeline = make_pipeline(log, limits=Receiver(max_in_flight_bytes=1))
+    first = asyncio.create_task(pipeline.offer(request("x"), CONTEXT))
+    await asyncio.sleep(0)
     with pytest.raises(RetryableError, match="max_in_flight_bytes"):
         await pipeline.offer(request("y"), CONTEXT)
-    first.close()
-    await log.stop()
+    log.gate.set()
+    assert (await first).accepted == 1
+
+
+async def test_a_reservation_is_released_once_it_is_known_what_became_of_the_request() -> None:
+    budget = Budget(100)
+    log = KeepingWriter()
+    log.gate = asyncio.Event()
+    pipeline = Pipeline(log, builtin(SCANNER), budget)
+    body = request("x" * 200)
+    sender = asyncio.create_task(pipeline.offer(body, CONTEXT, budget.reserve()))  # larger than was known: taken anyway
+    await asyncio.sleep(0)
+    assert budget.used == len(body)
+    sender.cancel()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert (sender.cancelled(), budget.used) == (True, len(body))  # the record is still on its way
+    log.gate.set()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert (len(log.records), budget.used) == (1, 0)
+    log.failure = RetryableError("room")
+    with pytest.raises(RetryableError):
+        await pipeline.offer(request("y"), CONTEXT, budget.reserve())
+    with pytest.raises(WireError):
+        await pipeline.offer(b"\xff\xff", CONTEXT, budget.reserve())
+    assert budget.used == 0
 
 
 def calls_request(*calls: dict[str, str | int | list[str]], spans: int = 1) -> bytes:
@@ -267,7 +312,7 @@ CALL: dict[str, str | int | list[str]] = {
 
 def test_a_foreign_span_is_normalised_priced_and_scrubbed() -> None:
     done = prepared(calls_request(CALL, {"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 1}))
-    first, second = scan(done.record.payload).spans()
+    first, second = scan(done.records[0].payload).spans()
     assert {key: first.attributes.get(key) for key in CALL} == {**CALL, "input.value": None}
     assert {key: value for key, value in first.attributes.items() if key not in CALL and key != "llm_obs.price.id"} == {
         "gen_ai.operation.name": "chat",
@@ -285,8 +330,8 @@ def test_a_foreign_span_is_normalised_priced_and_scrubbed() -> None:
     }
     assert str(first.attributes["llm_obs.price.id"]).startswith("genai-prices/")
     assert "llm_obs.cost.total_nano_usd" not in second.attributes
-    assert done.priced == ({"openai": 1}, {"other": 1})
-    assert (done.record.normalizer_version, done.record.prices_version > 20_000) == (3, True)
+    assert (done.priced, done.unpriced) == ({"openai": 1}, {"other": 1})
+    assert (done.records[0].normalizer_version, done.records[0].prices_version > 20_000) == (3, True)
 
 
 def test_what_normalising_collects_is_scrubbed_and_counted_once() -> None:
@@ -305,9 +350,9 @@ def test_what_normalising_collects_is_scrubbed_and_counted_once() -> None:
         "input.value": "mail eve@mail.example",
     }
     done = prepared(calls_request(flat, agent))
-    assert b"@mail" not in done.record.payload
-    assert b"901820" not in done.record.payload
-    call, around = scan(done.record.payload).spans()
+    assert b"@mail" not in done.records[0].payload
+    assert b"901820" not in done.records[0].payload
+    call, around = scan(done.records[0].payload).spans()
     assert json.loads(str(call.attributes["gen_ai.input.messages"]))[0]["parts"] == [
         {"type": "text", "content": 'mail "[REDACTED:email]" or\n[REDACTED:phone]'}
     ]
@@ -317,7 +362,7 @@ def test_what_normalising_collects_is_scrubbed_and_counted_once() -> None:
     assert json.loads(str(call.attributes["input.value"])) == {"messages": None, "user": "[REDACTED:email]"}
     assert around.attributes["gen_ai.input.messages"] == "mail [REDACTED:email]"
     assert "input.value" not in around.attributes
-    assert done.scrubbed.counts == {"email": 5, "phone": 1}
+    assert done.scrubbed == {"email": 5, "phone": 1}
 
 
 def test_own_patterns_see_what_normalising_collects() -> None:
@@ -329,13 +374,13 @@ def test_own_patterns_see_what_normalising_collects() -> None:
     agent: dict[str, str | int | list[str]] = {"gen_ai.operation.name": "invoke_agent", "input.value": "ACME-99"}
     scanner = Scanner([ScrubRules(1, patterns=(("case", "ACME-[0-9]+"),))])
     done = prepared(calls_request(flat, agent), scanner=scanner)
-    assert b"ACME-" not in done.record.payload
-    assert done.scrubbed.counts == {"case": 2}
+    assert b"ACME-" not in done.records[0].payload
+    assert done.scrubbed == {"case": 2}
 
 
 def test_a_value_that_normalising_copies_is_scrubbed() -> None:
     finish = {"gen_ai.operation.name": "chat", "llm.finish_reason": "AKIAIOSFODNN7EXAMPLE"}
-    payload = prepared(calls_request(finish)).record.payload
+    payload = prepared(calls_request(finish)).records[0].payload
     assert b"AKIA" not in payload
     (span,) = scan(payload).spans()
     assert span.attributes["gen_ai.response.finish_reasons"] == ["[REDACTED:aws_access_key]"]
@@ -344,7 +389,7 @@ def test_a_value_that_normalising_copies_is_scrubbed() -> None:
 def test_own_prices_win_and_what_is_not_installed_is_named() -> None:
     rules = ({"model": "gpt-4o-*", "input": "7", "output": 0},)
     meaning = Meaning.configured(INSTALLED, Config(pricing=Pricing(rules=rules)))
-    (span,) = scan(prepared(calls_request(CALL), meaning=meaning).record.payload).spans()
+    (span,) = scan(prepared(calls_request(CALL), meaning=meaning).records[0].payload).spans()
     assert (span.attributes["llm_obs.cost.total_nano_usd"], span.attributes["llm_obs.price.id"]) == (
         7_000_000,
         "rule/0/*/gpt-4o-*",

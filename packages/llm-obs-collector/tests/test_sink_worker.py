@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-from feeding import Box, Hands, feeding, make_worker, opened, spans_record, until
+from feeding import Box, Filled, Hands, feeding, make_worker, opened, spans_record, until
 from llm_obs_collector.sinks.letters import DeadLetters
 from llm_obs_collector.sinks.worker import SinkWorker
 from llm_obs_core.errors import ConfigError, PermanentError, RetryableError, StoreError
-from llm_obs_core.model import Position, RecordKind
+from llm_obs_core.interfaces import StoredRecord
+from llm_obs_core.model import Position, RecordKind, Stream
 from llm_obs_core_ext.scan import scan
 
 
 def settled(worker: SinkWorker) -> Any:
-    return lambda: worker.counts().queued == 0
+    """Whether the sink has decided on everything that was accepted."""
+
+    async def holds() -> bool:
+        counts = await worker.counts()
+        return counts.queued == counts.undecided == 0
+
+    return holds
 
 
 def letters(root: Path, name: str = "box") -> dict[int, list[int]]:
@@ -29,6 +37,24 @@ def letters(root: Path, name: str = "box") -> dict[int, list[int]]:
     }
 
 
+def breaker(worker: SinkWorker, state: str) -> Any:
+    async def holds() -> bool:
+        return (await worker.status()).breaker == state
+
+    return holds
+
+
+def at(sequence: int) -> Position:
+    return Position("test", 0, sequence)
+
+
+async def newest(log: Filled) -> StoredRecord:
+    """The last derived record."""
+    found = await log.feed(Stream.DERIVED, "").newest()
+    assert found is not None
+    return found
+
+
 async def test_records_become_parts_by_tenant_and_the_cursor_follows(tmp_path: Path) -> None:
     box = Box()
     async with opened(tmp_path) as log:
@@ -37,46 +63,49 @@ async def test_records_become_parts_by_tenant_and_the_cursor_follows(tmp_path: P
             await log.append(spans_record(3, tenant="acme"))
             await log.append(spans_record(4))
             await until(settled(worker))
-            counts = worker.counts()
+            counts = await worker.counts()
             assert (counts.logged, counts.recovered, counts.stored, counts.exact) == (4, 0, 4, True)
             assert sorted(box.spans) == [("acme", 3), ("default", 1), ("default", 2), ("default", 4)]
-            assert box.position == Position("test", 0, 3)
+            assert box.position is not None
+            assert box.position.stream is Stream.DERIVED
         assert (box.starts, box.stops) == (1, 1)
     async with opened(tmp_path) as log:
-        assert log.register("box") == Position("test", 0, 3)
+        assert await log.feed(Stream.DERIVED, "box").committed() == box.position
+        assert await log.feed(Stream.ACCEPTED, "box").committed() == at(3)
 
 
 async def test_a_write_holds_what_came_within_the_interval_up_to_the_limits(tmp_path: Path) -> None:
-    box = Box(max_spans=4, flush_interval_s=1.0)
+    box = Box(max_items=4, flush_interval_s=1.0)
     async with opened(tmp_path) as log:
         for number in range(1, 8):
             await log.append(spans_record(number * 10, number * 10 + 1, tenant="ab"[number % 2]))
+            await log.derived()
         async with feeding(tmp_path, log, box) as worker:
             await until(settled(worker))
-        assert max(sum(len(part.spans) for part in parts) for parts in box.parts) == 4
-        assert [(part.tenant, part.first.sequence, part.last.sequence) for part in box.parts[0]] == [
-            ("b", 1, 1),
-            ("a", 2, 2),
-        ]
-        assert box.ranges[0] == (1, 2)
+    assert max(sum(len(part.rows) for part in parts) for parts in box.parts) == 4
+    assert [[part.tenant for part in parts] for parts in box.parts] == [["b", "a"]] * 3 + [["b"]]
+    assert [write.final for write in box.writes] == [True] * 4
+    assert [one.last < other.first for one, other in pairwise(box.writes)] == [True] * 3
 
 
 async def test_a_store_that_keeps_its_position_is_believed(tmp_path: Path) -> None:
-    box = Box()
-    box.position = Position("test", 0, 2)
+    box, all_of_it = Box(), Box()
     async with opened(tmp_path) as log:
-        for number in range(1, 5):
+        for number in range(1, 3):
+            await log.append(spans_record(number))
+        await log.derived()
+        box.position = (await newest(log)).position
+        for number in range(3, 5):
             await log.append(spans_record(number))
         async with feeding(tmp_path, log, box) as worker:
             await until(settled(worker))
-            assert worker.counts().exact
+            assert (await worker.counts()).exact
         assert box.numbers == [3, 4]
-    other = Box()
-    other.position = Position("somebody-else", 0, 900)
-    async with opened(tmp_path) as log, feeding(tmp_path, log, other, name="other") as worker:
+    all_of_it.position = Position("somebody-else", 0, 900, Stream.DERIVED)
+    async with opened(tmp_path) as log, feeding(tmp_path, log, all_of_it, name="other") as worker:
         await until(settled(worker))
-        assert other.numbers == [1, 2, 3, 4]
-        assert worker.counts().recovered == 4
+        assert all_of_it.numbers == [1, 2, 3, 4]
+        assert (await worker.counts()).recovered == 4
 
 
 async def test_a_failing_store_is_tried_until_it_takes_the_write(tmp_path: Path) -> None:
@@ -90,7 +119,7 @@ async def test_a_failing_store_is_tried_until_it_takes_the_write(tmp_path: Path)
             tmp_path, log, box, hands=hands, retry_initial_s=1.0, retry_max_s=60.0, breaker_failures=100
         ) as worker:
             await until(settled(worker))
-            assert worker.status().trouble == ""
+            assert (await worker.status()).trouble == ""
         waits = [wait for wait in hands.slept if wait]
         assert [
             low <= wait <= high for wait, low, high in zip(waits, (0.5, 1, 7, 4), (1, 2, 8.75, 8), strict=True)
@@ -110,7 +139,7 @@ async def test_an_open_breaker_leaves_the_store_alone_then_tries_once(tmp_path: 
         await worker.open()
         worker.start()
         await until(settled(worker))
-        assert worker.status().breaker == "closed"
+        assert (await worker.status()).breaker == "closed"
         await worker.stop()
     long = [wait for wait in hands.slept if wait > 1]
     assert (long, box.tries) == ([pytest.approx(30.0)] * 6, 9)
@@ -122,14 +151,14 @@ async def test_a_write_that_hangs_is_cut_off_and_tried_again(tmp_path: Path) -> 
     async with opened(tmp_path) as log:
         await log.append(spans_record(1))
         async with feeding(tmp_path, log, box, timeout_s=0.01, breaker_failures=2, retry_initial_s=0.0) as worker:
-            await until(lambda: worker.status().breaker == "open")
-            assert "a write within 0.01 s" in worker.status().trouble
-            assert "sinks.box.worker.timeout_s" in worker.status().trouble
+            await until(breaker(worker, "open"))
+            assert "a write within 0.01 s" in (await worker.status()).trouble
+            assert "sinks.box.worker.timeout_s" in (await worker.status()).trouble
             await until(lambda: box.tries > 3)  # it asserts that no two go on at once
-            assert worker.counts().queued == 1
+            assert (await worker.counts()).queued == 1
             box.gate.set()
             await until(settled(worker))
-            assert (box.numbers, worker.status().trouble, worker.counts().exact) == ([1], "", True)
+            assert (box.numbers, (await worker.status()).trouble, (await worker.counts()).exact) == ([1], "", True)
 
 
 async def test_a_write_that_cannot_be_cut_off_is_never_joined_by_another(tmp_path: Path) -> None:
@@ -147,11 +176,11 @@ async def test_a_write_that_cannot_be_cut_off_is_never_joined_by_another(tmp_pat
     async with opened(tmp_path) as log:
         await log.append(spans_record(1))
         async with feeding(tmp_path, log, box, timeout_s=0.01, breaker_failures=1) as worker:
-            await until(lambda: worker.status().breaker == "open")
-            assert worker.status().state == "failing"
+            await until(breaker(worker, "open"))
+            assert (await worker.status()).state == "failing"
             gate.set()
             await until(settled(worker))
-            assert (box.numbers, box.tries, worker.status().breaker) == ([1], 1, "closed")
+            assert (box.numbers, box.tries, (await worker.status()).breaker) == ([1], 1, "closed")
 
 
 async def test_a_store_that_hangs_at_the_start_holds_nothing_up(tmp_path: Path) -> None:
@@ -167,10 +196,10 @@ async def test_a_store_that_hangs_at_the_start_holds_nothing_up(tmp_path: Path) 
     async with opened(tmp_path) as log:
         await log.append(spans_record(1))
         async with feeding(tmp_path, log, box, timeout_s=0.01) as worker:
-            assert "an open store within 0.01 s" in worker.status().trouble
+            assert "an open store within 0.01 s" in (await worker.status()).trouble
             gate.set()
             await until(settled(worker))
-            assert (box.numbers, worker.status().trouble) == ([1], "")
+            assert (box.numbers, (await worker.status()).trouble) == ([1], "")
 
 
 async def test_rows_that_are_refused_become_dead_letters_and_the_rest_is_stored(tmp_path: Path) -> None:
@@ -187,42 +216,44 @@ async def test_rows_that_are_refused_become_dead_letters_and_the_rest_is_stored(
         await log.append(spans_record(25))
         async with feeding(tmp_path, log, box) as worker:
             await until(settled(worker))
-            counts = worker.counts()
+            counts = await worker.counts()
         assert sorted(box.numbers) == [1, 6, 11, 21]
         assert (counts.stored, counts.dead_letter, counts.exact) == (4, {"refused": 5}, True)
         assert letters(tmp_path) == {1: [5], 2: [10, 15, 20], 3: [25]}
         assert {letter.tenant for letter in DeadLetters(tmp_path, "box")} == {"default", "acme"}
-        assert log.register("box") == Position("test", 0, 3)
+        assert await log.feed(Stream.ACCEPTED, "box").committed() == at(3)
 
 
-@pytest.mark.parametrize("whole", [True, False])
-async def test_a_poisoned_write_is_halved_when_the_store_cannot_say_which_row(tmp_path: Path, whole: bool) -> None:
-    box = Box(flush_interval_s=1.0, whole_records=whole, keeps_position=whole)
+@pytest.mark.parametrize("keeps", [True, False])
+async def test_a_poisoned_write_is_halved_when_the_store_cannot_say_which_row(tmp_path: Path, keeps: bool) -> None:
+    box = Box(flush_interval_s=1.0, keeps_position=keeps)
     box.refuses = lambda numbers: PermanentError("no 42") if 42 in numbers else None
     async with opened(tmp_path) as log:
         for start in (10, 40, 70, 100):
             await log.append(spans_record(*range(start, start + 8)))
         async with feeding(tmp_path, log, box) as worker:
             await until(settled(worker))
-            counts = worker.counts()
-    lost = list(range(40, 48)) if whole else [42]
-    assert letters(tmp_path) == {2: lost}
+            counts = await worker.counts()
+    assert letters(tmp_path) == {2: [42]}
     everything = {number for start in (10, 40, 70, 100) for number in range(start, start + 8)}
-    assert sorted(box.numbers) == sorted(everything - set(lost))
-    assert (counts.dead_letter, counts.exact) == ({"refused": len(lost)}, True)
+    assert sorted(box.numbers) == sorted(everything - {42})
+    assert (counts.dead_letter, counts.exact) == ({"refused": 1}, True)
 
 
-async def test_a_record_larger_than_the_limits_goes_in_several_writes_where_the_store_allows(tmp_path: Path) -> None:
-    box = Box(max_spans=3, whole_records=False, keeps_position=False)
-    whole = Box(max_spans=3)
+async def test_a_record_larger_than_the_limits_goes_in_several_writes_of_which_the_last_is_final(
+    tmp_path: Path,
+) -> None:
+    box, keeps = Box(max_items=3, keeps_position=False), Box(max_items=3)
     async with opened(tmp_path) as log:
         await log.append(spans_record(*range(1, 9)))
-        async with feeding(tmp_path, log, box) as one, feeding(tmp_path, log, whole, name="whole") as two:
-            await until(lambda: settled(one)() and settled(two)())
-            assert (one.counts().exact, two.counts().exact) == (True, True)
-    assert box.numbers == whole.numbers == list(range(1, 9))
-    assert box.ranges == [(1, 0), (1, 0), (1, 1)]
-    assert whole.ranges == [(1, 1)]
+        async with feeding(tmp_path, log, box) as one, feeding(tmp_path, log, keeps, name="keeps") as two:
+            await until(settled(one))
+            await until(settled(two))
+            assert ((await one.counts()).exact, (await two.counts()).exact) == (True, True)
+    assert box.numbers == keeps.numbers == list(range(1, 9))
+    for sink in (box, keeps):
+        assert [write.final for write in sink.writes] == [False, False, True]
+        assert len({(write.first, write.last) for write in sink.writes}) == 1
 
 
 async def test_a_write_is_given_up_only_when_the_settings_say_so(tmp_path: Path) -> None:
@@ -232,7 +263,7 @@ async def test_a_write_is_given_up_only_when_the_settings_say_so(tmp_path: Path)
         await log.append(spans_record(1, 2))
         async with feeding(tmp_path, log, box, retry_attempts=3) as worker:
             await until(settled(worker))
-            counts = worker.counts()
+            counts = await worker.counts()
     assert (counts.dead_letter, counts.exact, box.tries) == ({"gave_up": 2}, True, 3)
     (letter,) = DeadLetters(tmp_path, "box")
     assert (letter.cause, letter.spans) == ("gave_up", 2)
@@ -262,7 +293,7 @@ async def test_kinds_that_the_sink_does_not_take_are_counted_and_passed(tmp_path
         await log.append(spans_record(3))
         async with feeding(tmp_path, log, box) as worker:
             await until(settled(worker))
-            counts = worker.counts()
+            counts = await worker.counts()
     assert (box.numbers, counts.not_routed, counts.exact) == ([3], {"logs": 2}, True)
 
 
@@ -274,7 +305,7 @@ async def test_a_record_that_is_not_what_its_header_says_is_kept(tmp_path: Path)
         await log.append(good)
         async with feeding(tmp_path, log, box) as worker:
             await until(settled(worker))
-            counts = worker.counts()
+            counts = await worker.counts()
     assert (box.numbers, counts.dead_letter, counts.exact) == ([1], {"unreadable": 3}, True)
     kept = DeadLetters(tmp_path, "box")
     (letter,) = kept
@@ -283,16 +314,17 @@ async def test_a_record_that_is_not_what_its_header_says_is_kept(tmp_path: Path)
 
 async def test_a_record_that_cannot_be_read_back_is_counted_as_lost(tmp_path: Path) -> None:
     box = Box()
-    async with opened(tmp_path) as log:
+    async with opened(tmp_path, derive=False) as log:
         for number in range(1, 4):
             await log.append(spans_record(number, number + 100))
         (segment,) = (tmp_path / "log" / "test" / "0").glob("*.seg")
         data = bytearray(segment.read_bytes())
         data[len(data) // 2] ^= 0xFF
         segment.write_bytes(data)
+        log.assembly.start()
         async with feeding(tmp_path, log, box) as worker:
             await until(settled(worker))
-            counts = worker.counts()
+            counts = await worker.counts()
     assert (sorted(box.numbers), counts.lost, counts.exact) == ([1, 3, 101, 103], 2, True)
 
 
@@ -307,18 +339,18 @@ async def test_a_slow_sink_stalls_neither_the_log_nor_another_sink(tmp_path: Pat
         for number in range(1, 21):
             await log.append(spans_record(number))
         await until(settled(two))
-        assert one.counts().queued == 20
-        assert (one.counts().exact, two.counts().exact) == (True, True)
-        assert one.status().behind_s > 0
+        assert (await one.counts()).queued == 20
+        assert ((await one.counts()).exact, (await two.counts()).exact) == (True, True)
+        assert (await one.status()).behind_s > 0
         slow.gate.set()
         await until(settled(one))
     assert sorted(slow.numbers) == sorted(quick.numbers) == list(range(1, 21))
 
 
 async def test_what_is_read_ahead_of_a_slow_sink_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("llm_obs_collector.sinks.intake.READ_AHEAD_BYTES", 1000)
-    monkeypatch.setattr("llm_obs_collector.log.filelog.READ_BYTES", 1000)
-    slow = Box(max_spans=10)
+    monkeypatch.setattr("llm_obs_collector.intake.READ_AHEAD_BYTES", 1000)
+    monkeypatch.setattr("llm_obs_collector.log.stream.READ_BYTES", 1000)
+    slow = Box(max_items=10)
     slow.gate = asyncio.Event()
     async with opened(tmp_path) as log:
         for number in range(1, 201):
@@ -341,10 +373,10 @@ async def test_a_sink_that_cannot_start_yet_is_started_later(tmp_path: Path) -> 
         await log.append(spans_record(1))
         worker = make_worker(tmp_path, log, box)
         await worker.open()
-        assert (worker.status().state, worker.counts().exact) == ("starting", True)
+        assert ((await worker.status()).state, (await worker.counts()).exact) == ("starting", True)
         worker.start()
         await until(settled(worker))
-        assert (worker.status().state, worker.counts().exact) == ("running", True)
+        assert ((await worker.status()).state, (await worker.counts()).exact) == ("running", True)
         await worker.stop()
     assert (box.numbers, box.starts) == ([1], 4)
 
@@ -367,7 +399,7 @@ async def test_a_store_in_another_place_than_thought_is_started_again(tmp_path: 
         await until(settled(worker))
         await log.append(spans_record(2))
         await until(settled(worker))
-        assert worker.counts().exact
+        assert (await worker.counts()).exact
     assert (box.numbers, box.starts) == ([1, 2], 2)
 
 
@@ -399,11 +431,11 @@ async def test_a_stop_leaves_to_the_log_what_the_sink_does_not_take(tmp_path: Pa
         await log.append(spans_record(1))
         async with feeding(tmp_path, log, box, hands=hands, drain_s=0.05) as worker:
             await until(lambda: box.tries)
-        assert worker.counts().exact
+        assert (await worker.counts()).exact
     again = Box()
     async with opened(tmp_path) as log, feeding(tmp_path, log, again) as worker:
         await until(settled(worker))
-        assert (again.numbers, worker.counts().recovered) == ([1], 1)
+        assert (again.numbers, (await worker.counts()).recovered) == ([1], 1)
 
 
 async def test_dead_letters_on_a_full_disk_hold_the_cursor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -422,6 +454,6 @@ async def test_dead_letters_on_a_full_disk_hold_the_cursor(tmp_path: Path, monke
         await log.append(spans_record(1, 2, 3))
         async with feeding(tmp_path, log, box) as worker:
             await until(settled(worker))
-            counts = worker.counts()
+            counts = await worker.counts()
     assert (box.numbers, letters(tmp_path)) == ([1, 3], {1: [2]})
     assert (counts.stored, counts.dead_letter, counts.exact) == (2, {"refused": 1}, True)

@@ -23,7 +23,14 @@ def contracts() -> Iterator[str]:
     for name in ("Position", "LogRecord"):
         struct = getattr(model, name)
         yield f"{name}: {fields(struct)}"
-    for name in ("SPAN_COLUMNS", "MEASURE_KEYS", "MEASURE_VALUES"):
+    for name in (
+        "SPAN_COLUMNS",
+        "MEASURE_KEYS",
+        "MEASURE_VALUES",
+        "ANNOTATION_COLUMNS",
+        "CALL_COLUMNS",
+        "CORRECTION_COLUMNS",
+    ):
         yield ""
         for column in getattr(model, name):
             yield f"{name} {column.name} {column.type}{' null' if column.nullable else ''} from {column.source}"

@@ -245,7 +245,7 @@ async def test_a_partial_answer_names_the_reader(serve: Serve) -> None:
 
     store = MemoryStore()
     store.add(make_traces(5))
-    client = await serve({"good": MemoryReader(store), "broken": Broken(store)})
+    client = await serve({"good": MemoryReader(store), "broken": Broken(MemoryStore())})
     answer = await ask(client, "{ mine: traces { nodes { id } coverage { sources } } info { readers } }")
     assert len(answer["data"]["mine"]["nodes"]) == 5
     assert answer["data"]["info"]["readers"] == ["good", "broken"]

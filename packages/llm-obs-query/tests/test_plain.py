@@ -21,12 +21,12 @@ from graphql import (
 )
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from llm_obs_core.interfaces import Scope, StoredSpans, StoredTrace, TraceOutline, TracePage
+from llm_obs_core.interfaces import Scope, StoredAnnotation, StoredSpans, StoredTrace, TraceOutline, TracePage
 from llm_obs_query import plain
 from llm_obs_query.plain import PlainExecutor
+from llm_obs_query.readers import Readers
 from llm_obs_query.schema import build
 from llm_obs_query.schema.root import Asking
-from llm_obs_query.stores import Stores
 from llm_obs_testing.memory import MemoryReader, MemoryStore
 from llm_obs_testing.spans import make_traces
 
@@ -34,6 +34,8 @@ SCHEMA = build()._schema
 TRACE_ID = (3).to_bytes(16, "big").hex()
 ROOTS = {
     "traces": "traces(first: 6)",
+    "spans": 'spans(first: 6, whereText: "error exists")',
+    "sessions": 'sessions(first: 6, where: {field: "error", op: EXISTS, value: true})',
     "trace": f'trace(id: "{TRACE_ID}")',
     "aggregate": "aggregate(groupBy: [MODEL, STREAM, HTTP_STATUS])",
     "values": "values(key: MODEL)",
@@ -125,7 +127,7 @@ SPOILS: list[dict[str, Any]] = [
 
 def outcome(query: str, reader: MemoryReader, executor: type[Executor[Any]]) -> ExecutionResult:
     async def run() -> ExecutionResult:
-        stores = Stores({"memory": reader}, 5.0)
+        stores = Readers({"memory": reader}, 5.0)
         context = Asking(stores, Scope(("default",), content=True), 1_000, 1_000)
         values = {"yes": True, "no": False, "ids": ["0000000000000031", "0000000000000032"]}
         result = execute(SCHEMA, parse(query), context_value=context, variable_values=values, executor_class=executor)
@@ -138,6 +140,9 @@ def outcome(query: str, reader: MemoryReader, executor: type[Executor[Any]]) -> 
 def _store() -> MemoryStore:
     store = MemoryStore()
     store.add(make_traces(12), received_ns=5)
+    said = [StoredAnnotation("default", bytes.fromhex(TRACE_ID), None, "score", "[1, 2.5]", 1, 7)]
+    said += [msgspec.structs.replace(said[0], span_id=(0x31).to_bytes(8, "big"), value='"fine"')]
+    store.annotate(said)
     return store
 
 
@@ -178,6 +183,10 @@ class Noting(MemoryReader):
         self.asked.append(f"spans {[id.hex()[-2:] for id in ids]}")
         return await super().spans(scope, trace_id, ids)
 
+    async def annotations(self, scope: Any, trace_ids: Sequence[bytes]) -> Any:
+        self.asked.append("annotations")
+        return await super().annotations(scope, trace_ids)
+
     async def outline(self, scope: Any, trace_id: bytes, columns: Sequence[str]) -> TraceOutline | None:
         self.asked.append(f"outline {sorted(columns)}")
         return await super().outline(scope, trace_id, columns)
@@ -210,12 +219,15 @@ class Noting(MemoryReader):
             ["outline ['name', 'parent_span_id', 'span_id', 'status_code']"],
         ),
         ("columns { name } spans { attributes }", ["trace"]),
+        ("annotations { key }", ["outline []", "annotations"]),
+        ("spans(ids: $ids) { annotations { value } }", ["spans ['31', '32']", "annotations"]),
+        ("spans { annotations { value } }", ["trace"]),
         ("... on Trace { spans { ... on Span { name attributes } } }", ["trace"]),
         ("spans(ids: null) { content { body } } a: spans(ids: $ids) { name }", ["trace"]),
         ("spans(ids: $missing) { attributes }", ["trace"]),
     ],
 )
-def test_stores_are_asked_for_no_more_than_is_selected(store: MemoryStore, selection: str, asked: list[str]) -> None:
+def test_readers_are_asked_for_no_more_than_is_selected(store: MemoryStore, selection: str, asked: list[str]) -> None:
     Noting.asked.clear()
     query = f'query ($ids: [ID!], $missing: [ID!]) {{ trace(id: "{TRACE_ID}") {{ {selection} }} }}'
     ours = outcome(query, Noting(store), PlainExecutor)

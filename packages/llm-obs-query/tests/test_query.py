@@ -11,7 +11,8 @@ import pytest
 import pytest_asyncio
 from asking import Serve, ask
 from llm_obs_core import histogram, semconv
-from llm_obs_core.interfaces import AggregateQuery, Cursor, Scope, TraceFilter, TracePage
+from llm_obs_core.filter import And, simplified, text
+from llm_obs_core.interfaces import AggregateQuery, Cursor, Scope, TracePage, TraceQuery
 from llm_obs_core.model import Event, Link, Span
 from llm_obs_testing.memory import MemoryReader, MemoryStore
 from llm_obs_testing.spans import make_span, make_traces
@@ -19,8 +20,8 @@ from llm_obs_testing.spans import make_span, make_traces
 SPANS = make_traces(60)
 MINUTE_NS = 60_000_000_000
 LIST = """
-query ($first: Int!, $after: String, $filter: TraceFilter) {
-  traces(first: $first, after: $after, filter: $filter) {
+query ($first: Int!, $after: String, $where: FilterInput, $text: String, $startNs: Int64, $endNs: Int64) {
+  traces(first: $first, after: $after, where: $where, whereText: $text, startNs: $startNs, endNs: $endNs) {
     nodes { id startNs } pageInfo { hasNextPage endCursor } coverage { sources tiers basis freshToNs }
   }
 }
@@ -35,10 +36,10 @@ class Recording(MemoryReader):
         self.asked: list[Any] = []
 
     async def find_traces(
-        self, scope: Scope, where: TraceFilter, *, first: int, after: Cursor | None = None
+        self, scope: Scope, query: TraceQuery, *, first: int, after: Cursor | None = None
     ) -> TracePage:
-        self.asked.append((scope, where, first, after))
-        return await super().find_traces(scope, where, first=first, after=after)
+        self.asked.append((scope, query, first, after))
+        return await super().find_traces(scope, query, first=first, after=after)
 
     async def aggregate(self, scope: Scope, query: AggregateQuery) -> Any:
         self.asked.append((scope, query))
@@ -80,22 +81,108 @@ async def test_a_walk_meets_every_trace_once_newest_first(client: httpx.AsyncCli
     assert page["coverage"] == {"sources": ["memory"], "tiers": ["hot"], "basis": "exact", "freshToNs": "5"}
 
 
-async def test_every_condition_reaches_the_reader(client: httpx.AsyncClient, reader: Recording) -> None:
-    given = {
-        "startNs": "1", "endNs": str(2**63 - 1), "traceId": "0a", "name": "n", "service": "s", "environment": "e",
-        "application": "a", "operation": "o", "provider": "p", "model": "m", "userId": "u", "sessionId": "c",
-        "error": False, "errorType": "t", "finishReason": "f", "minDurationNs": 0, "maxDurationNs": "9",
-        "minCostNanoUsd": "3", "minTokens": 4,
+async def test_filters_reach_the_reader_as_a_tree_and_as_text(client: httpx.AsyncClient, reader: Recording) -> None:
+    tree = {
+        "and": [
+            {"field": "model", "op": "EQ", "value": "m"},
+            {
+                "or": [
+                    {"field": "cost_nano_usd", "op": "GT", "value": str(2**60)},
+                    {"field": "tags", "op": "EXISTS", "value": True},
+                ]
+            },
+            {"not": {"field": "user_id", "op": "IN", "value": ["a", "b"]}},
+        ]
     }  # fmt: skip
-    assert "errors" not in await ask(client, LIST, first=3, filter=given)
-    scope, where, first, after = reader.asked[-1]
+    asked = {"where": tree, "text": "status_code = 2 or name ~ '^x'", "startNs": "1", "endNs": str(2**63 - 1)}
+    assert "errors" not in await ask(client, LIST, first=3, **asked)
+    scope, query, first, after = reader.asked[-1]
     assert (scope, first, after) == (Scope(("default",), content=True), 3, None)
-    assert list(given.values()) == [
-        str(value) if name in ("startNs", "endNs", "maxDurationNs", "minCostNanoUsd") else value
-        for name, value in zip(given, (getattr(where, name) for name in TraceFilter.__struct_fields__), strict=True)
-    ]
-    await ask(client, LIST, first=3, filter={"service": None})
-    assert reader.asked[-1][1] == TraceFilter()
+    assert (query.start_ns, query.end_ns) == (1, 2**63 - 1)
+    assert text(query.where) == (
+        f'model = "m" and (cost_nano_usd > {2**60} or tags exists) and not user_id in ("a", "b") '
+        'and (status_code = 2 or name regex "^x")'.replace("regex", "~")
+    )
+    await ask(client, LIST, first=3, where=None, text="")
+    assert simplified(reader.asked[-1][1].where) == And()
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"text": "model ="}, "expected a value, got the end (at whereText, character 8)"),
+    ({"text": "modell = a"}, "got 'modell' (at whereText, character 1)"),
+    ({"where": {}}, "expected one of: and, or, not, field, got none of them (at where)"),
+    ({"where": {"and": [{"field": "model", "op": "EQ"}]}}, "a value beside the field, got none (at where.and[0]"),
+    ({"where": {"field": "model", "value": "a"}}, "expected an operator beside the field"),
+    ({"where": {"and": [], "op": "EQ"}}, "one of them beside and"),
+    ({"where": {"field": "model", "op": "EQ", "value": 3}}, "expected text for model, got 3 (at where.value)"),
+    ({"where": {"not": {"field": "colour", "op": "EQ", "value": 3}}}, "got 'colour' (at where.not.field)"),
+    ({"where": {"field": "model", "op": "EQ", "value": {"a": 1}}}, "expected text, a number, true or false"),
+    ({"where": {"field": "input_tokens", "op": "GT", "value": "1.5"}}, "a whole number"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("variables", "message"), WRONG)
+async def test_what_is_wrong_with_a_filter_is_told(
+    client: httpx.AsyncClient, reader: Recording, variables: dict[str, Any], message: str
+) -> None:
+    body = await ask(client, LIST, first=3, **variables)
+    (error,) = body["errors"]
+    assert message in error["message"]
+    assert error["extensions"]["code"] == "BAD_USER_INPUT"
+    assert reader.asked == []
+
+
+async def test_a_filter_that_is_too_deep_is_refused(client: httpx.AsyncClient) -> None:
+    for depth in (40, 100, 300):
+        where: dict[str, Any] = {"field": "model", "op": "EQ", "value": "a"}
+        for _ in range(depth):
+            where = {"not": where}
+        body = await ask(client, LIST, first=3, where=where)
+        assert body["errors"][0]["extensions"]["code"] in ("LIMIT_EXCEEDED", "BAD_USER_INPUT"), depth
+
+
+async def test_spans_of_all_traces_newest_first(client: httpx.AsyncClient, reader: Recording) -> None:
+    query = """query ($after: String, $text: String) { spans(first: 50, after: $after, whereText: $text) {
+        nodes { tenant traceId span { id name startNs operation %s } }
+        pageInfo { endCursor } coverage { sources } } }"""
+    for more in ("", "attributes content { body }"):
+        found: list[dict[str, Any]] = []
+        after = None
+        while True:
+            page = (await ask(client, query % more, after=after, text="operation = chat"))["data"]["spans"]
+            found += page["nodes"]
+            if (after := page["pageInfo"]["endCursor"]) is None:
+                break
+        assert {(node["traceId"], node["span"]["id"]) for node in found} == {
+            (span.trace_id.hex(), span.span_id.hex()) for span in calls()
+        }
+        starts = [int(node["span"]["startNs"]) for node in found]
+        assert starts == sorted(starts, reverse=True)
+        assert page["coverage"] == {"sources": ["memory"]}
+    assert all(node["span"]["content"][0]["body"] for node in found)
+
+
+async def test_sessions_with_their_sums(client: httpx.AsyncClient) -> None:
+    query = """{ sessions(first: 100, whereText: "error = true") {
+        nodes { sessionId traceCount outputTokens errorCount users costNanoUsd } pageInfo { hasNextPage } } }"""
+    sessions = (await ask(client, query))["data"]["sessions"]
+    of_failed = {
+        span.attributes[semconv.CONVERSATION_ID]
+        for span in calls()
+        if span.attributes.get(semconv.ERROR_TYPE) is not None
+    }
+    assert {node["sessionId"] for node in sessions["nodes"]} == of_failed
+    tokens: Counter[Any] = Counter()
+    for span in calls():
+        tokens[span.attributes[semconv.CONVERSATION_ID]] += span.attributes.get(semconv.USAGE_OUTPUT_TOKENS, 0)
+    assert all(int(node["outputTokens"]) == tokens[node["sessionId"]] for node in sessions["nodes"])
+
+
+async def test_a_cursor_of_another_list_is_refused(client: httpx.AsyncClient) -> None:
+    page = (await ask(client, LIST, first=3))["data"]["traces"]
+    query = "query ($after: String) { spans(first: 3, after: $after) { nodes { tenant } } }"
+    body = await ask(client, query, after=page["pageInfo"]["endCursor"])
+    assert "an endCursor of an earlier page of this list" in body["errors"][0]["message"]
 
 
 async def test_one_trace_whole(serve: Serve) -> None:
@@ -211,9 +298,9 @@ MISTAKES: list[tuple[str, str, str]] = [
         "LIMIT_EXCEEDED",
         "1200",
     ),
-    ('{ traces(filter: {startNs: "1e3"}) { nodes { id } } }', "GRAPHQL_VALIDATION_FAILED", "64-bit integer"),
-    ("{ traces(filter: {startNs: 9223372036854775808}) { nodes { id } } }", "GRAPHQL_VALIDATION_FAILED", "64-bit"),
-    ("{ traces(filter: {startNs: true}) { nodes { id } } }", "GRAPHQL_VALIDATION_FAILED", "64-bit integer"),
+    ('{ traces(startNs: "1e3") { nodes { id } } }', "GRAPHQL_VALIDATION_FAILED", "64-bit integer"),
+    ("{ traces(startNs: 9223372036854775808) { nodes { id } } }", "GRAPHQL_VALIDATION_FAILED", "64-bit"),
+    ("{ traces(startNs: true) { nodes { id } } }", "GRAPHQL_VALIDATION_FAILED", "64-bit integer"),
     ("{ aggregate(intervalNs: 1) { rows { keys } } }", "BAD_USER_INPUT", "expected a multiple of a minute"),
     ("{ aggregate(intervalNs: 0) { rows { keys } } }", "BAD_USER_INPUT", "expected a multiple of a minute"),
     ('{ aggregate(startNs: "5", endNs: "5") { rows { keys } } }', "BAD_USER_INPUT", "expected a time after startNs"),

@@ -346,9 +346,6 @@ def test_a_failing_instrumentor_is_reported_and_the_others_work(collector, caplo
     calls = []
 
     class Good:
-        def __init__(self, options):
-            pass
-
         def instrument(self, recorder):
             calls.append(recorder)
 
@@ -359,20 +356,25 @@ def test_a_failing_instrumentor_is_reported_and_the_others_work(collector, caplo
             return {"x": True}
 
     module = types.ModuleType("fakes")
-    module.Good = Good
+    module.make = lambda options, host: Good()
+    module.receiver = lambda options, host: calls.append("receiver")
     import sys
 
     sys.modules["fakes"] = module
     offering = types.SimpleNamespace()
 
-    def register_producers(register):
+    def register_instrumentors(register):
         register("bad", "nowhere:Thing")
-        register("good", "fakes:Good")
+        register("good", "fakes:make")
 
-    offering.register_producers = hookspecs.hookimpl(register_producers)
+    def register_receivers(register):
+        register("json", "fakes:receiver")  # named like a library that is there: `auto` would find it
+
+    offering.register_instrumentors = hookspecs.hookimpl(register_instrumentors)
+    offering.register_receivers = hookspecs.hookimpl(register_receivers)
     try:
         found = plugins.load(modules={"p": offering}, only=())
-        client = sdk.init("t", endpoint=collector.url, instrument=["bad", "good"], plugins=found)
+        client = sdk.init("t", endpoint=collector.url, instrument=["auto", "bad", "good"], plugins=found)
         assert client.guard.errors == 1
         assert client.wrapped() == {"good": {"x": True}}
         assert calls == [client.recorder]

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import openai
 import pytest
 from llm_obs_core.interfaces.process import PriceKey
-from llm_obs_core.pricing import BundledPricer, TokenBuckets, cost_nano_usd
+from llm_obs_core.pricing.cost import TokenBuckets, cost_nano_usd
+from llm_obs_enrich.pricing import BundledPricer
 from llm_obs_testing.imitation import Answer, Imitation, ToolCall, Usage
 
 ASK = [{"role": "user", "content": "Where is my order?"}]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from llm_obs_core.config import Server
 from llm_obs_core.errors import RetryableError, StoreError
+from llm_obs_core.host import Hosts
 from llm_obs_core.interfaces import Log
 from llm_obs_core.model import Stream
 from llm_obs_testing.config import MemoryLogOptions
@@ -24,7 +26,7 @@ class TestMemoryLog(LogContract):
 
 
 async def test_options_set_its_writer_and_its_quota() -> None:
-    log = make(MemoryLogOptions(writer="here", max_items=4))
+    log = make(MemoryLogOptions(max_items=4), Hosts(Server(writer="here"))("log", "memory"))
     await log.start()
     (position, _) = await append(log, record(1), record(2))
     assert position.writer == "here"

@@ -6,12 +6,12 @@ import struct
 
 import pytest
 from llm_obs_core.errors import LlmObsError, StoreError
-from llm_obs_core.interfaces import AggregateQuery, Cursor, Reader, Scope, Sink, TraceFilter
+from llm_obs_core.interfaces import AggregateQuery, Cursor, Reader, Scope, Sink, StoredAnnotation, TraceQuery
 from llm_obs_core_ext.scan import scan
 from llm_obs_testing.arrow import decode, encode
 from llm_obs_testing.memory import MemoryReader, MemorySink, MemoryStore
 from llm_obs_testing.otlp import request
-from llm_obs_testing.parts import Annotation, make_parts, make_write, position
+from llm_obs_testing.parts import make_parts, make_write, position
 from llm_obs_testing.rows import without_content
 from llm_obs_testing.spans import make_span, make_traces
 
@@ -54,7 +54,7 @@ async def test_what_a_sink_wrote_a_reader_finds() -> None:
     assert await sink.start() == position(3)
     with pytest.raises(StoreError, match="after test/0/derived/3"):
         await sink.write(make_write(write.parts, 3, 4))
-    page = await reader.find_traces(SCOPE, TraceFilter(), first=100)
+    page = await reader.find_traces(SCOPE, TraceQuery(), first=100)
     assert len(page.traces) == 30
     assert page.next is None
     assert page.coverage.fresh_to_ns == 7
@@ -80,8 +80,8 @@ def test_a_store_can_be_filled_without_a_sink() -> None:
     span = make_span(1)
     for value in ("one", "two"):
         store.add([span])
-        store.annotate([Annotation.of(span, "note", value)])
-    assert [item.value for item in store.annotations.values()] == ['"two"']
+        store.annotate([StoredAnnotation("default", span.trace_id, span.span_id, "note", value, 1, 0)])
+    assert [item.value for item in store.annotations.values()] == ["two"]
     store.add(make_traces(1))
     once = len(store.measures)
     store.add(make_traces(1))
@@ -96,7 +96,7 @@ async def test_a_list_is_walked_without_gaps() -> None:
     found: list[tuple[bytes, str]] = []
     after: Cursor | None = None
     while True:
-        page = await reader.find_traces(Scope(("a", "b")), TraceFilter(), first=3, after=after)
+        page = await reader.find_traces(Scope(("a", "b")), TraceQuery(), first=3, after=after)
         found += [(item.trace_id, item.tenant) for item in page.traces]
         if (after := page.next) is None:
             break

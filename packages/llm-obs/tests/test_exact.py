@@ -10,10 +10,10 @@ import msgspec
 from asking import ask, config, installed
 from graphql import GraphQLObjectType, GraphQLSchema, build_schema, get_named_type
 from llm_obs.exact import trace_json
-from llm_obs_core.interfaces import Scope
+from llm_obs_core.interfaces import Scope, StoredAnnotation
 from llm_obs_core.model import Event, Link, StatusCode
+from llm_obs_query.readers import Readers
 from llm_obs_query.server import QueryServer
-from llm_obs_query.stores import Stores
 from llm_obs_testing.memory import MemoryReader, MemoryStore
 from llm_obs_testing.spans import make_span, make_trace
 
@@ -54,8 +54,10 @@ async def test_it_is_the_answer_of_the_query_api() -> None:
     )
     for spans in (make_trace(1), make_trace(2), [odd]):
         store.add(spans)
+    said = StoredAnnotation("default", odd.trace_id, odd.span_id, "score", '{"deep": [1, 9007199254740993]}', 2**60, 5)
+    store.annotate([said, msgspec.structs.replace(said, span_id=None, value="true")])
     reader = MemoryReader(store)
-    stores = Stores({"memory": reader}, 30)
+    readers = Readers({"memory": reader}, 30)
     server = QueryServer(config({"memory": reader}, {}, False), installed({"memory": reader}))
     await server.start()
     try:
@@ -65,7 +67,7 @@ async def test_it_is_the_answer_of_the_query_api() -> None:
             for trace_id in {span.trace_id for span in (*make_trace(1), *make_trace(2), odd)}:
                 query = f"query ($id: ID!) {{ trace(id: $id) {selection} }}"
                 answer = await ask(client, query, id=trace_id.hex())
-                found = await stores.trace(Scope(("default",), True), trace_id, failed=[])
+                found = await readers.trace(Scope(("default",), True), trace_id, failed=[])
                 assert found is not None
                 printed: dict[str, Any] = json.loads(msgspec.json.encode(trace_json(found)))
                 assert printed == answer["data"]["trace"]

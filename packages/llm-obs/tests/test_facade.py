@@ -14,7 +14,7 @@ def test_the_facade_is_the_sdk() -> None:
 
 
 def test_importing_it_loads_nothing_heavy() -> None:
-    heavy = "{'opentelemetry', 'grpc', 'click'}"
+    heavy = "{'opentelemetry', 'grpc', 'click', 'typing'}"
     code = f"import llm_obs, sys; print({heavy} & {{name.split('.')[0] for name in sys.modules}})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
+from llm_obs_core.config import Server
+from llm_obs_core.host import Hosts
 from llm_obs_core.interfaces import Sink
 from llm_obs_example.config import JsonLinesOptions
 from llm_obs_example.sink import make
@@ -14,7 +16,7 @@ from llm_obs_testing.contracts.sink import SinkContract
 
 class TestJsonLinesSink(SinkContract):
     def make(self, folder: Path) -> Sink:
-        return make(JsonLinesOptions(path=str(folder / "spans.jsonl")))
+        return make(JsonLinesOptions(), Hosts(Server(data_dir=str(folder)))("sink", "jsonl"))
 
     async def stored(self, folder: Path) -> Iterable[tuple[str, bytes, bytes, str]]:
         rows = list(map(msgspec.json.decode, (folder / "spans.jsonl").read_bytes().splitlines()))

@@ -12,13 +12,14 @@ from click.testing import CliRunner, Result
 from lakes import DAY_NS, cut, fill, live
 from llm_obs_core import plugins
 from llm_obs_core.errors import ConfigError, StoreError
+from llm_obs_core.host import Hosts
 from llm_obs_lake.config import LakeOptions
 from llm_obs_lake.sink import LakeSink
 from llm_obs_testing.spans import make_traces
 
 
 def run(*arguments: str, data: Path) -> Result:
-    command = plugins.load().get("command", "lake").make()
+    command = plugins.load().get("command", "lake").make(None, Hosts()("command", "lake"))
     assert isinstance(command, click.Command)
     done = CliRunner().invoke(command, [*arguments, "--data-dir", str(data)])
     if done.exception is not None and not isinstance(done.exception, SystemExit):

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
 from lakes import live, measures, notes
-from llm_obs_core.interfaces import Reader, Scope, Sink, StoredSpan, TraceFilter
+from llm_obs_core.interfaces import Reader, Scope, Sink, StoredSpan, TraceQuery
 from llm_obs_lake.config import LakeOptions
 from llm_obs_lake.reader import LakeReader
 from llm_obs_lake.sink import LakeSink
@@ -42,7 +42,7 @@ async def _spans(folder: Path) -> AsyncIterator[tuple[str, tuple[bytes, bytes], 
     await reader.start()
     for tenant in {segment.tenant for segment in live(folder)}:
         scope = Scope((tenant,), content=True)
-        for summary in (await reader.find_traces(scope, TraceFilter(), first=1000)).traces:
+        for summary in (await reader.find_traces(scope, TraceQuery(), first=1000)).traces:
             trace = await reader.trace(scope, summary.trace_id)
             assert trace is not None
             for item in trace.spans:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from lakes import DAY_NS, SCOPE, answers, cut, files, fill, live, look_after, options
-from llm_obs_core.interfaces import TraceFilter
+from llm_obs_core.interfaces import TraceQuery
 from llm_obs_lake.catalog import Catalog
 from llm_obs_lake.reader import LakeReader
 from llm_obs_lake.sink import LakeSink
@@ -158,7 +158,7 @@ def test_what_was_acknowledged_is_there_once(tmp_path: Path) -> None:
     async def stored() -> list[int]:
         reader = LakeReader(options(tmp_path))
         await reader.start()
-        page = await reader.find_traces(SCOPE, TraceFilter(), first=100_000)
+        page = await reader.find_traces(SCOPE, TraceQuery(), first=100_000)
         await reader.stop()
         return sorted(int.from_bytes(item.trace_id, "big") for item in page.traces for _ in range(item.span_count))
 

@@ -13,7 +13,7 @@ import pytest
 import structlog
 from lakes import SCOPE, cut, files, fill, live, look_after, options, paths
 from llm_obs_core.errors import LlmObsError, StoreError
-from llm_obs_core.interfaces import AggregateQuery, Scope, TraceFilter
+from llm_obs_core.interfaces import AggregateQuery, Scope, TraceQuery
 from llm_obs_lake.reader import LakeReader
 from llm_obs_lake.sink import LakeSink
 from llm_obs_testing.spans import make_traces
@@ -42,7 +42,7 @@ WAYS: dict[str, Callable[[Path], object]] = {
 async def asked(folder: Path) -> tuple[LakeReader, Any, Any]:
     reader = LakeReader(options(folder))
     await reader.start()
-    page = await reader.find_traces(SCOPE, TraceFilter(), first=1000)
+    page = await reader.find_traces(SCOPE, TraceQuery(), first=1000)
     return reader, page, await reader.aggregate(SCOPE, AggregateQuery())
 
 
@@ -59,7 +59,7 @@ async def test_a_damaged_file_is_named_and_the_others_are_read(tmp_path: Path, k
         reader, page, less = await asked(tmp_path)
         answer = page if kind == "summaries" else less
         assert answer.coverage.damaged == (f"default/{path.name}",)
-        again = await reader.find_traces(SCOPE, TraceFilter(), first=1000)
+        again = await reader.find_traces(SCOPE, TraceQuery(), first=1000)
     assert again.traces == page.traces
     if kind == "summaries":
         assert 0 < len(page.traces) < len(whole.traces)
@@ -67,12 +67,12 @@ async def test_a_damaged_file_is_named_and_the_others_are_read(tmp_path: Path, k
         assert 0 < less.rows[0].values["requests"] < sums.rows[0].values["requests"]
     assert [(line["event"], line["file"]) for line in said] == [("a file of the lake cannot be read", str(path))]
     assert "bring it back" in said[0]["fix"]
-    other = await reader.find_traces(Scope(("other",)), TraceFilter(), first=10)
+    other = await reader.find_traces(Scope(("other",)), TraceQuery(), first=10)
     assert other.coverage.damaged == ()
     if path.is_dir():
         path.rmdir()
     path.write_bytes(kept)
-    again = await reader.find_traces(SCOPE, TraceFilter(), first=1000)
+    again = await reader.find_traces(SCOPE, TraceQuery(), first=1000)
     assert (again.traces, again.coverage.damaged) == (whole.traces, ())
     assert (await reader.aggregate(SCOPE, AggregateQuery())).rows == sums.rows
     await reader.stop()
@@ -114,14 +114,14 @@ async def test_any_damage_is_an_answer_or_a_clear_error(tmp_path: Path) -> None:
             data[dice.randrange(len(data))] ^= 1 << dice.randrange(8)
         write(path, bytes(data))
         try:
-            page = await reader.find_traces(SCOPE, TraceFilter(), first=1000)
+            page = await reader.find_traces(SCOPE, TraceQuery(), first=1000)
             await reader.aggregate(SCOPE, AggregateQuery(group_by=("model",)))
             for summary in page.traces[:3]:
                 await reader.trace(SCOPE, summary.trace_id)
         except LlmObsError as error:
             assert path.name in str(error)  # noqa: PT017 - it need not be raised
         write(path, kept)
-    page = await reader.find_traces(SCOPE, TraceFilter(), first=1000)
+    page = await reader.find_traces(SCOPE, TraceQuery(), first=1000)
     assert page.coverage.damaged == ()
     await reader.stop()
 
@@ -179,5 +179,5 @@ async def test_a_damaged_catalog_is_named(tmp_path: Path) -> None:
     reader = LakeReader(options(tmp_path))
     await reader.start()
     with pytest.raises(StoreError, match=r"the catalog of a lake.*catalog.sqlite.*from a copy"):
-        await reader.find_traces(SCOPE, TraceFilter(), first=10)
+        await reader.find_traces(SCOPE, TraceQuery(), first=10)
     await reader.stop()

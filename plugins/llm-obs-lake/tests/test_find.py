@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from lakes import DAY_NS, fill, live, look_after, options
-from llm_obs_core.interfaces import Cursor, Scope, TraceFilter, TraceSummary
+from llm_obs_core.filter import And, Condition, Not, conditions
+from llm_obs_core.interfaces import Cursor, Scope, TraceQuery, TraceSummary
 from llm_obs_core.model import Span, StatusCode
 from llm_obs_lake.catalog import Catalog, Segment
 from llm_obs_lake.find import FIRST_ROWS
@@ -24,6 +25,7 @@ from llm_obs_testing.spans import make_span
 
 SCOPE = Scope(("default",))
 TIME = 1_000
+SHOP = Condition("service", "eq", "shop")
 
 
 def scattered(dice: random.Random, traces: int, writes: int) -> list[list[Span]]:
@@ -50,12 +52,14 @@ def scattered(dice: random.Random, traces: int, writes: int) -> list[list[Span]]
     return [spans for spans in found if spans]
 
 
-def by_brute_force(spans: Sequence[Span], where: TraceFilter) -> list[tuple[int, bytes]]:
+def by_brute_force(spans: Sequence[Span], where: TraceQuery) -> list[tuple[int, bytes]]:
     """Start and id of each trace that matches, in order."""
     traces: dict[bytes, list[Span]] = {}
     for span in spans:
         traces.setdefault(span.trace_id, []).append(span)
     found = []
+    wanted = list(conditions(where.where))
+    fields = {condition.field for condition in wanted}
     for trace_id, members in traces.items():
         start = min(span.start_ns for span in members)
         duration = max(span.end_ns for span in members) - start
@@ -64,16 +68,17 @@ def by_brute_force(spans: Sequence[Span], where: TraceFilter) -> list[tuple[int,
         if (
             (where.start_ns is None or start >= where.start_ns)
             and (where.end_ns is None or start < where.end_ns)
-            and (where.min_duration_ns is None or duration >= where.min_duration_ns)
-            and (where.error is None or failed == where.error)
-            and (where.name is None or where.name.lower() in first.name.lower())
-            and (where.service is None or any(span.resource["service.name"] == where.service for span in members))
+            and ("trace.duration_ns" not in fields or duration >= 60)
+            and ("trace.error_count" not in fields or failed == (Condition("trace.error_count", "gt", 0) in wanted))
+            and ("trace.name" not in fields or "answer" in first.name.lower())
+            and ("service" not in fields or any(span.resource["service.name"] == "shop" for span in members))
+            and ("status_code" not in fields or not failed)
         ):
             found.append((start, trace_id))
     return sorted(found, reverse=True)
 
 
-async def walk(reader: LakeReader, where: TraceFilter, first: int) -> list[TraceSummary]:
+async def walk(reader: LakeReader, where: TraceQuery, first: int) -> list[TraceSummary]:
     found: list[TraceSummary] = []
     after: Cursor | None = None
     while True:
@@ -98,13 +103,17 @@ async def test_any_window_gives_the_same_list(tmp_path: Path, seed: int) -> None
         reader = LakeReader(options(tmp_path), first_rows=first_rows)
         await reader.start()
         for _ in range(5):
-            where = TraceFilter(
+            choices = [
+                [None, None, SHOP],
+                [None, None, Condition("trace.error_count", "gt", 0), Condition("trace.error_count", "eq", 0)],
+                [None, None, Condition("trace.name", "contains", "answer")],
+                [None, None, Condition("trace.duration_ns", "gte", 60)],
+                [None, None, Not(Condition("status_code", "eq", 2))],
+            ]
+            where = TraceQuery(
+                And(tuple(condition for choice in choices if (condition := dice.choice(choice)) is not None)),
                 start_ns=dice.choice([None, None, dice.randrange(TIME)]),
                 end_ns=dice.choice([None, None, dice.randrange(2 * TIME)]),
-                service=dice.choice([None, None, "shop"]),
-                error=dice.choice([None, None, True, False]),
-                name=dice.choice([None, None, "answer"]),
-                min_duration_ns=dice.choice([None, None, 60]),
             )
             found = await walk(reader, where, dice.choice([1, 3, 10, 100]))
             assert [(item.start_ns, item.trace_id) for item in found] == by_brute_force(spans, where)
@@ -122,10 +131,10 @@ async def test_a_trace_that_begins_before_its_window_waits_for_it(tmp_path: Path
     reader = LakeReader(options(tmp_path), first_rows=3)
     await reader.start()
     for first in (1, 2, 3, 9, 10):
-        found = await walk(reader, TraceFilter(), first)
+        found = await walk(reader, TraceQuery(), first)
         assert [int.from_bytes(item.trace_id, "big") for item in found] == [8, 7, 6, 5, 4, 3, 2, 1, 11, 10]
         assert [(item.start_ns, item.span_count) for item in found[-2:]] == [(11, 2), (10, 2)]
-    assert await walk(reader, TraceFilter(start_ns=12), 1) == (await walk(reader, TraceFilter(), 9))[:-2]
+    assert await walk(reader, TraceQuery(start_ns=12), 1) == (await walk(reader, TraceQuery(), 9))[:-2]
     await reader.stop()
 
 
@@ -176,12 +185,12 @@ async def test_more_traces_than_the_first_look(tmp_path: Path) -> None:
     assert sum(segment.rows for segment in live(tmp_path)) == 3 * size + 1 > FIRST_ROWS
     reader = LakeReader(options(tmp_path))
     await reader.start()
-    newest = await reader.find_traces(SCOPE, TraceFilter(), first=2)
+    newest = await reader.find_traces(SCOPE, TraceQuery(), first=2)
     assert [item.start_ns for item in newest.traces] == [3 * size, 3 * size - 1]
-    middle = await reader.find_traces(SCOPE, TraceFilter(end_ns=size + 2), first=2)
+    middle = await reader.find_traces(SCOPE, TraceQuery(end_ns=size + 2), first=2)
     assert [item.start_ns for item in middle.traces] == [size + 1, size]
     after = Cursor(3, (3).to_bytes(16, "big"), "default")
-    oldest = await reader.find_traces(SCOPE, TraceFilter(), first=9, after=after)
+    oldest = await reader.find_traces(SCOPE, TraceQuery(), first=9, after=after)
     assert [(item.start_ns, item.trace_id[-1], item.span_count) for item in oldest.traces] == [(2, 2, 1), (1, 1, 2)]
     assert oldest.next is None
     await reader.stop()
@@ -192,7 +201,7 @@ def test_nothing_is_found_in_nothing(tmp_path: Path) -> None:
         await fill(tmp_path, [])
         reader = LakeReader(options(tmp_path), first_rows=1)
         await reader.start()
-        assert await walk(reader, TraceFilter(service="shop"), 3) == []
+        assert await walk(reader, TraceQuery(SHOP), 3) == []
         await reader.stop()
 
     asyncio.run(work())
@@ -204,7 +213,7 @@ async def test_a_condition_on_spans_that_are_damaged_finds_none(tmp_path: Path) 
     path.write_bytes(b"")
     reader = LakeReader(options(tmp_path))
     await reader.start()
-    page = await reader.find_traces(SCOPE, TraceFilter(service="shop"), first=3)
+    page = await reader.find_traces(SCOPE, TraceQuery(SHOP), first=3)
     assert page.traces == ()
     assert len(page.coverage.damaged) == 1
     await reader.stop()

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from lakes import DAY_NS, SCOPE, answers, cut, files, fill, live, look_after, paths
-from llm_obs_core.interfaces import TraceFilter
+from llm_obs_core.interfaces import TraceQuery
 from llm_obs_lake.catalog import Catalog
 from llm_obs_lake.config import LakeOptions
 from llm_obs_lake.fold import fold_spans
@@ -144,7 +144,7 @@ async def test_a_sink_merges_while_it_writes_and_a_reader_reads(tmp_path: Path) 
     for number in range(1, 41):
         parts = make_parts(make_traces(2, first=number * 2), number, received_ns=DAY_NS)
         await sink.write(make_write(parts))
-        page = await reader.find_traces(SCOPE, TraceFilter(), first=100)
+        page = await reader.find_traces(SCOPE, TraceQuery(), first=100)
         assert len(page.traces) == number * 2
         for item in page.traces[::9]:
             trace = await reader.trace(SCOPE, item.trace_id)

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lakes import DAY_NS, SCOPE, answers, files, live, look_after, measures, notes, options
 from llm_obs_core.errors import RetryableError, StoreError
-from llm_obs_core.interfaces import SinkPart, TraceFilter
+from llm_obs_core.interfaces import SinkPart, TraceQuery
 from llm_obs_lake.catalog import Catalog
 from llm_obs_lake.reader import LakeReader
 from llm_obs_lake.sink import LakeSink
@@ -107,7 +107,7 @@ async def _between(folder: Path, steps: list[str], cuts: int, measured_early: bo
     look_after(folder, now_ns=2**62)
     reader = LakeReader(options(folder))
     await reader.start()
-    page = await reader.find_traces(SCOPE, TraceFilter(), first=1000)
+    page = await reader.find_traces(SCOPE, TraceQuery(), first=1000)
     assert Counter(item.trace_id for item in page.traces) == Counter(number.to_bytes(16, "big") for number in stored)
     assert {item.span_count for item in page.traces} <= {6}
     await reader.stop()
@@ -124,9 +124,9 @@ async def test_parts_of_a_range_are_live_together(tmp_path: Path) -> None:
     writes = pieces(1, 3, measured_early=False)
     for number, parts in enumerate(writes):
         assert live(tmp_path) == []
-        assert (await reader.find_traces(SCOPE, TraceFilter(), first=9)).traces == ()
+        assert (await reader.find_traces(SCOPE, TraceQuery(), first=9)).traces == ()
         await sink.write(make_write(parts, 1, 2, final=number == 2))
-    (trace,) = (await reader.find_traces(SCOPE, TraceFilter(), first=9)).traces
+    (trace,) = (await reader.find_traces(SCOPE, TraceQuery(), first=9)).traces
     assert trace.span_count == 6
     assert {(item.first_sequence, item.last_sequence, item.part) for item in live(tmp_path, "spans")} == {
         (1, 2, part) for part in range(3)

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from llm_obs_core.config import Server
 from llm_obs_core.errors import RetryableError, StoreError
-from llm_obs_core.interfaces import SinkWrite
+from llm_obs_core.host import Hosts
+from llm_obs_core.interfaces import Host, SinkWrite
 from llm_obs_lake.config import LakeOptions
 from llm_obs_lake.sink import LakeSink
 from llm_obs_testing.parts import make_part, make_parts, make_write, position
@@ -92,12 +94,15 @@ async def test_nothing_to_store_moves_the_position(tmp_path: Path) -> None:
 
 
 async def test_a_writer_goes_on_at_its_own_position(tmp_path: Path) -> None:
+    def host(writer: str) -> Host:
+        return Hosts(Server(data_dir=str(tmp_path), writer=writer))("sink", "lake")
+
     for writer in ("a", "b"):
-        sink = LakeSink(LakeOptions(path=str(tmp_path), writer=writer))
+        sink = LakeSink(LakeOptions(), host(writer))
         assert await sink.start() is None
         await sink.write(SinkWrite((), position(1, writer), position(7, writer)))
         await sink.stop()
-    sink = LakeSink(LakeOptions(path=str(tmp_path), writer="a"))
+    sink = LakeSink(LakeOptions(path=str(tmp_path / "lake")), host("a"))
     assert await sink.start() == position(7, "a")
     await sink.stop()
 

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 import structlog
 from lakes import DAY_NS, SCOPE, files, fill, live, look_after, options
+from llm_obs_core.config.settings import Server
 from llm_obs_core.errors import StoreError
-from llm_obs_core.interfaces import SinkWrite, TraceFilter
+from llm_obs_core.host import Hosts
+from llm_obs_core.interfaces import SinkWrite, TraceQuery
 from llm_obs_core.model import Position, Stream
 from llm_obs_lake import catalog as catalogs
 from llm_obs_lake.catalog import Catalog
@@ -44,7 +46,7 @@ async def read(folder: Path, expected: dict[str, Any]) -> dict[str, Any]:
     await reader.start()
     with structlog.testing.capture_logs() as said:
         found = {tenant: await everything(reader, tenant) for tenant in expected["tenants"]}
-        page = await reader.find_traces(SCOPE, TraceFilter(), first=1)
+        page = await reader.find_traces(SCOPE, TraceQuery(), first=1)
     await reader.stop()
     assert said == []
     same: dict[str, Any] = within(
@@ -61,6 +63,10 @@ def within(found: Any, expected: Any) -> Any:
     if isinstance(found, list) and isinstance(expected, list) and len(found) == len(expected):
         return [within(*pair) for pair in zip(found, expected, strict=True)]
     return found
+
+
+def sink_of(folder: Path, writer: str) -> LakeSink:
+    return LakeSink(options(folder), Hosts(Server(writer=writer))("sink", "lake"))
 
 
 def format_of(folder: Path) -> int:
@@ -83,7 +89,7 @@ async def test_a_start_upgrades_the_tables(old: tuple[Path, dict[str, Any]], tmp
     folder, expected = old
     before = files(folder)
     for writer, sequence in expected["positions"].items():
-        sink = LakeSink(options(folder, writer=writer))
+        sink = sink_of(folder, writer)
         assert await sink.start() == Position(writer, 0, sequence)
         await sink.stop()
     assert format_of(folder) == FORMAT
@@ -107,7 +113,7 @@ async def test_a_reader_goes_on_over_the_upgrade(old: tuple[Path, dict[str, Any]
     reader = LakeReader(options(folder))
     await reader.start()
     before = await everything(reader, "default")
-    sink = LakeSink(options(folder, writer="collector"))
+    sink = sink_of(folder, "collector")
     await sink.start()
     assert await everything(reader, "default") == before
     await sink.write(make_write(make_parts(make_traces(1, first=500), 1)))
@@ -128,7 +134,7 @@ async def test_merges_upgrade_and_answer_the_same(old: tuple[Path, dict[str, Any
 async def test_a_sink_goes_on_in_the_derived_stream(old: tuple[Path, dict[str, Any]]) -> None:
     """Its sequences may be the same as those of the accepted one; segments of the two are never merged into one."""
     folder, expected = old
-    sink = LakeSink(options(folder, writer="collector"))
+    sink = sink_of(folder, "collector")
     await sink.start()
     new = make_traces(2, first=600)
     for sequence, piece in ((1, new[:3]), (2, new[3:])):
@@ -136,7 +142,7 @@ async def test_a_sink_goes_on_in_the_derived_stream(old: tuple[Path, dict[str, A
         await sink.write(SinkWrite(parts, at(sequence), at(sequence)))
     await sink.write(SinkWrite((), at(3), at(4)))
     await sink.stop()
-    other = LakeSink(options(folder, writer="second"))
+    other = sink_of(folder, "second")
     assert await other.start() == Position("second", 0, expected["positions"]["second"])
     await other.stop()
     for _ in range(2):
@@ -144,7 +150,7 @@ async def test_a_sink_goes_on_in_the_derived_stream(old: tuple[Path, dict[str, A
         await sink.stop()
         reader = LakeReader(options(folder))
         await reader.start()
-        page = await reader.find_traces(SCOPE, TraceFilter(), first=1000)
+        page = await reader.find_traces(SCOPE, TraceQuery(), first=1000)
         assert page.coverage.fresh_to_ns == 2 * DAY_NS + 100
         assert {item.trace_id for item in page.traces} == {
             *(bytes.fromhex(item["listed"]["trace_id"]) for item in expected["tenants"]["default"]["traces"]),
@@ -187,7 +193,7 @@ async def test_newer_segments_are_refused_and_left_alone(tmp_path: Path) -> None
     await fill(tmp_path, [make_traces(2), make_traces(2, first=9)])
     reader = LakeReader(options(tmp_path))
     await reader.start()
-    assert len((await reader.find_traces(SCOPE, TraceFilter(), first=9)).traces) == 4
+    assert len((await reader.find_traces(SCOPE, TraceQuery(), first=9)).traces) == 4
     db = sqlite3.connect(tmp_path / "catalog.sqlite")
     db.execute("UPDATE segments SET schema = 99 WHERE first_sequence = 2")
     db.commit()
@@ -196,7 +202,7 @@ async def test_newer_segments_are_refused_and_left_alone(tmp_path: Path) -> None
     expected = rf"segments of version 1 to {VERSION}, got version 99, such as default/.*start the version"
     with structlog.testing.capture_logs() as said:
         with pytest.raises(StoreError, match=expected):
-            await reader.find_traces(SCOPE, TraceFilter(), first=9)
+            await reader.find_traces(SCOPE, TraceQuery(), first=9)
         await reader.stop()
         sink = LakeSink(options(tmp_path))
         with pytest.raises(StoreError, match=expected):

@@ -109,7 +109,11 @@ def cases(prefix: str, client: Any) -> list[Case]:
             raises=openai.LengthFinishReasonError,
         ),
         case("beta", lambda: beta.parse(model=MODEL, messages=ask("json"))),
-        case("embeddings", lambda: client.embeddings.create(model="text-embedding-3-small", input=["a", "b"])),
+        case(
+            "embeddings",
+            lambda: client.embeddings.create(model="text-embedding-3-small", input=["a", "b"]),
+            operation="embeddings",
+        ),
         case("stream", lambda: chat.create(model=MODEL, messages=ASK, stream=True), stream=True),
         case(
             "stream with usage",
@@ -148,6 +152,7 @@ def cases(prefix: str, client: Any) -> list[Case]:
         case(
             "raw embeddings",
             lambda: client.embeddings.with_raw_response.create(model="text-embedding-3-small", input="a"),
+            operation="embeddings",
         ),
         case(
             "raw, unknown model",

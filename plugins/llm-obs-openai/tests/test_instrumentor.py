@@ -19,7 +19,7 @@ ASK = [{"role": "user", "content": "hi"}]
 def test_the_plugin_is_found_and_imports_nothing():
     code = (
         "import sys; from llm_obs_core import plugins; found = plugins.load(only=['openai'])\n"
-        "print(found.names('producer'), {'openai', 'wrapt', 'opentelemetry'} & set(sys.modules))"
+        "print(found.names('instrumentor'), {'openai', 'wrapt', 'opentelemetry'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "('openai',) set()\n"
@@ -27,7 +27,7 @@ def test_the_plugin_is_found_and_imports_nothing():
 
 def test_wrong_options_are_named():
     with pytest.raises(ConfigError, match="providers"):
-        plugins.load(only=["openai"]).get("producer", "openai").make({"provider": {}})
+        plugins.load(only=["openai"]).get("instrumentor", "openai").fit({"provider": {}})
 
 
 def test_a_client_that_is_imported_later_is_instrumented_then():

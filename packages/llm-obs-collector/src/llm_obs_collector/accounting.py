@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from llm_obs_collector.assembly import AssemblyStatus
 from llm_obs_collector.sinks.ledger import SinkCounts
 from llm_obs_collector.sinks.worker import SinkStatus
 
@@ -11,24 +12,24 @@ __all__ = ["Ledger", "Readiness", "Received", "SinkAccount"]
 
 
 class Received(msgspec.Struct):
-    """Spans of the requests that could be read: received = logged + duplicate + rejected, exactly.
+    """Items of the requests that could be read: received = logged + repeated + rejected, exactly.
 
     Attributes:
         received: All of them.
         logged: On disk.
-        duplicate: In requests that the log already held.
+        repeated: In requests that the log already held.
         rejected: Dropped from their request, by reason.
     """
 
     received: int = 0
     logged: int = 0
-    duplicate: int = 0
+    repeated: int = 0
     rejected: dict[str, int] = {}
 
     @property
     def exact(self) -> bool:
         """Whether both sides are equal."""
-        return self.received == self.logged + self.duplicate + sum(self.rejected.values())
+        return self.received == self.logged + self.repeated + sum(self.rejected.values())
 
 
 class SinkAccount(msgspec.Struct, frozen=True):
@@ -46,11 +47,13 @@ class Ledger(msgspec.Struct, frozen=True):
     Attributes:
         collector: What was received.
         exact: Whether the collector's equation holds, and every sink's.
+        assembly: How what is derived fares.
         sinks: By name.
     """
 
     collector: Received
     exact: bool
+    assembly: AssemblyStatus
     sinks: dict[str, SinkAccount]
 
 

@@ -6,7 +6,7 @@ import threading
 
 from llm_obs_core.errors import RetryableError
 
-__all__ = ["Budget", "Held"]
+__all__ = ["Budget", "Reservation"]
 
 
 class Budget:
@@ -20,6 +20,10 @@ class Budget:
         self.limit_bytes = limit_bytes
         self.used = 0
         self._lock = threading.Lock()
+
+    def reserve(self) -> Reservation:
+        """A share of the budget, empty at first, for one request."""
+        return Reservation(self)
 
     def take(self, nbytes: int) -> None:
         """Counts bytes in.
@@ -39,13 +43,15 @@ class Budget:
             self.used += nbytes
 
     def give(self, nbytes: int) -> None:
-        """Counts bytes out."""
+        """Counts bytes out; a negative number counts in what is there already, whatever the limit."""
         with self._lock:
             self.used -= nbytes
 
 
-class Held:
-    """What one request holds of the budget.
+class Reservation:
+    """What one request holds of the budget, from its first byte until its answer is known.
+
+    It is handed on with the request, so that at no step another request can take the room of one that is here already.
 
     Args:
         budget: Whose.
@@ -57,13 +63,20 @@ class Held:
         self._budget = budget
         self.nbytes = 0
 
-    def take(self, nbytes: int) -> None:
-        """As `Budget.take`."""
+    def grow(self, nbytes: int) -> None:
+        """Makes room for bytes that are not there yet.
+
+        Raises:
+            RetryableError: There is none; what is held stays held.
+        """
         self._budget.take(nbytes)
         self.nbytes += nbytes
 
+    def settle(self, nbytes: int) -> None:
+        """Holds this many bytes from here on. They are there already: what comes next is refused instead."""
+        self._budget.give(self.nbytes - nbytes)
+        self.nbytes = nbytes
+
     def release(self) -> None:
-        """Gives everything back; may be called twice."""
-        if self.nbytes:
-            self._budget.give(self.nbytes)
-            self.nbytes = 0
+        """Gives everything back; the second call does nothing."""
+        self.settle(0)

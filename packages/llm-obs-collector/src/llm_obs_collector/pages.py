@@ -17,7 +17,8 @@ from llm_obs_collector.receivers.http import Page, Route
 from llm_obs_collector.sinks.resend import resend
 
 if TYPE_CHECKING:
-    from llm_obs_collector.log import FileLog
+    from llm_obs_core.interfaces import Log
+
     from llm_obs_collector.sinks import Workers
     from llm_obs_collector.telemetry import SelfMetrics
 
@@ -42,7 +43,7 @@ class Pages:
         telemetry: Metrics and ledger.
     """
 
-    def __init__(self, log: FileLog, sinks: Workers, telemetry: SelfMetrics) -> None:
+    def __init__(self, log: Log, sinks: Workers, telemetry: SelfMetrics) -> None:
         self._log = log
         self._sinks = sinks
         self._telemetry = telemetry
@@ -63,7 +64,7 @@ class Pages:
     async def readiness(self) -> Readiness:
         """Whether requests are taken."""
         trouble = await self._log.trouble() if self.serving else "starting or stopping"
-        return Readiness(not trouble, trouble, {worker.name: worker.status() for worker in self._sinks.all})
+        return Readiness(not trouble, trouble, {worker.name: await worker.status() for worker in self._sinks.all})
 
     async def _health(self, _query: str, _body: bytes) -> Page:
         return Page(200, "text/plain", b"ok\n")
@@ -77,10 +78,10 @@ class Pages:
         return Page(200 if found.ready else 503, JSON, msgspec.json.encode(found) + b"\n")
 
     async def _metrics(self, _query: str, _body: bytes) -> Page:
-        return Page(200, *self._telemetry.metrics())
+        return Page(200, *await self._telemetry.metrics())
 
     async def _ledger(self, _query: str, _body: bytes) -> Page:
-        return Page(200, JSON, msgspec.json.encode(self._telemetry.ledger()) + b"\n")
+        return Page(200, JSON, msgspec.json.encode(await self._telemetry.ledger()) + b"\n")
 
     async def _resend(self, _query: str, body: bytes) -> Page:
         try:

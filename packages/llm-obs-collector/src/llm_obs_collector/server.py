@@ -3,26 +3,41 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Final, cast
 
+import structlog
 from llm_obs_core import plugins
 from llm_obs_core.auth import Authorizer
-from llm_obs_core.components import check_options
+from llm_obs_core.components import build
 from llm_obs_core.config import Config
 from llm_obs_core.errors import ConfigError
-from llm_obs_core.listen import must_be_loopback
+from llm_obs_core.host import Hosts
+from llm_obs_core.interfaces import Logger
+from llm_obs_core.model import Stream
+from llm_obs_core.roles import LOG, RECEIVER, SCRUBBER
+from llm_obs_core_ext.dedup import DedupIndex
+from prometheus_client import CollectorRegistry
 
+from llm_obs_collector.assembly import Assembly
+from llm_obs_collector.assembly.opened import OpenedCache
 from llm_obs_collector.budget import Budget
-from llm_obs_collector.log import FileLog
+from llm_obs_collector.component_metrics import ComponentMetrics
 from llm_obs_collector.pages import Pages
 from llm_obs_collector.pipeline import Meaning, Pipeline
-from llm_obs_collector.receivers.grpc import GrpcServer
-from llm_obs_collector.receivers.http import HttpServer
+from llm_obs_collector.receivers.host import ReceiverHost
 from llm_obs_collector.scrub import Scanner
+from llm_obs_collector.signals import RecordReader, builtin
 from llm_obs_collector.sinks import Workers
+from llm_obs_collector.sinks.secret import TenantKeys
 from llm_obs_collector.telemetry import SelfMetrics
 
 __all__ = ["Collector"]
+
+OPENED_BYTES: Final = 128 * 1024 * 1024
+"""Payload of scanned records that wait for the sinks in memory: a second and more of 100,000 spans a second."""
+
+DEDUP_BYTES: Final = 64 * 1024 * 1024
+"""Memory of the spans whose duplicates are recognised: the newest 2.7 million."""
 
 
 class Collector:
@@ -34,14 +49,10 @@ class Collector:
 
     Raises:
         ConfigError: A part of it cannot be used; raised before anything is opened.
-        PluginError: A scrubber, normaliser, pricer or sink is not installed.
+        PluginError: A component is not installed.
     """
 
     def __init__(self, config: Config, installed: plugins.Plugins | None = None) -> None:
-        for key in ("http", "grpc"):
-            settings = getattr(config.receiver, key)
-            if settings.enabled and not config.auth.keys:
-                must_be_loopback(f"receiver.{key}.listen", settings.listen)
         if config.receiver.max_in_flight_bytes < config.receiver.max_request_bytes:
             raise ConfigError(
                 f"at least receiver.max_request_bytes, {config.receiver.max_request_bytes}",
@@ -50,43 +61,33 @@ class Collector:
                 fix="raise it, or lower receiver.max_request_bytes",
             )
         installed = installed or plugins.load()
-        check_options(config.scrub.options, config.scrub.scrubbers, "scrub.scrubbers")
-        rules = []
-        for name in config.scrub.scrubbers:
-            where = f"scrub.options.{name}"
-            scrubber: Any = installed.get("scrubber", name, where="scrub.scrubbers").make(
-                config.scrub.options.get(name), where=where
-            )
-            rules.append(scrubber.rules())
-        self.log = FileLog(Path(config.server.data_dir) / "log", config.server.writer, config.log)
+        registry = CollectorRegistry()
+        keys = TenantKeys(Path(config.server.data_dir))
+        hosts = Hosts(config.server, _logger, ComponentMetrics(registry).of, key_of=keys.of)
+        scrubbers = build(SCRUBBER, installed, config, hosts)
+        ((_, self.log),) = build(LOG, installed, config, hosts)
         budget = Budget(config.receiver.max_in_flight_bytes)
-        self.telemetry = SelfMetrics(self.log, budget)
-        self.sinks = Workers(config, installed, self.log, self.telemetry.write)
-        self.telemetry.watch({worker.name: worker for worker in self.sinks.all})
+        self.telemetry = SelfMetrics(self.log, budget, registry)
+        scanner = Scanner([scrubber.rules() for _, scrubber in scrubbers])
+        signals = builtin(scanner, config.receiver, Meaning.configured(installed, config, hosts))
+        records = RecordReader(signals)
+        cache = OpenedCache(OPENED_BYTES)
+        self._assembly = Assembly(
+            self.log, records, lambda: DedupIndex(DEDUP_BYTES), cache, observe=self.telemetry.derived, clock=hosts.clock
+        )
+        self.sinks = Workers(
+            config, installed, self.log, records, self._assembly, cache, hosts, keys, self.telemetry.write
+        )
+        self.telemetry.watch(self._assembly, {worker.name: worker for worker in self.sinks.all})
         self.pages = Pages(self.log, self.sinks, self.telemetry)
-        meaning = Meaning.configured(installed, config)
-        observe = self.telemetry.accepted
-        self._pipeline = Pipeline(self.log, Scanner(rules), config.receiver, observe, meaning, budget)
-        authorizer = Authorizer(config.auth.keys)
-        limit = config.receiver.max_request_bytes
-        self._receivers: dict[str, HttpServer | GrpcServer] = {}
-        if config.receiver.http.enabled:
-            self._receivers["http"] = HttpServer(
-                config.receiver.http,
-                max_request_bytes=limit,
-                authorizer=authorizer,
-                budget=budget,
-                pages=self.pages.routes(),
-                observe=self.telemetry.request,
-            )
-        if config.receiver.grpc.enabled:
-            self._receivers["grpc"] = GrpcServer(
-                config.receiver.grpc,
-                max_request_bytes=limit,
-                authorizer=authorizer,
-                budget=budget,
-                observe=self.telemetry.request,
-            )
+        writer = self.log.writer(Stream.ACCEPTED)
+        self._pipeline = Pipeline(writer, signals, budget, self.telemetry.accepted)
+        authorizer, limit, pages = Authorizer(config.auth.keys), config.receiver.max_request_bytes, self.pages.routes()
+
+        def receiver_host(role: str, name: str) -> ReceiverHost:
+            return ReceiverHost(hosts(role, name), authorizer, budget, limit, pages, self.telemetry.request, signals)
+
+        self._receivers = dict(build(RECEIVER, installed, config, receiver_host))
 
     @property
     def addresses(self) -> dict[str, str]:
@@ -97,6 +98,7 @@ class Collector:
         """Opens the log and the sinks, then listens. When a part fails, what was opened is closed again."""
         await self.log.start()
         try:
+            await self._assembly.open()
             await self.sinks.open()
             self.sinks.start()
             for receiver in self._receivers.values():
@@ -113,3 +115,7 @@ class Collector:
             await receiver.stop()
         await self.sinks.stop()
         await self.log.stop()
+
+
+def _logger(role: str, name: str) -> Logger:
+    return cast(Logger, structlog.get_logger(f"llm_obs.{role}", **{role: name}))

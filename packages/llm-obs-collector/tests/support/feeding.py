@@ -1,40 +1,50 @@
-"""What the sink tests share: a sink that misbehaves on demand, a clock of the test's, a worker over a real log."""
+"""What the sink tests share: a sink that misbehaves on demand, a clock of the test's, a log whose records are derived
+from, and a worker over it."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Sequence
+import inspect
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import msgspec
-from llm_obs_collector.log import FileLog
+from llm_obs_collector.assembly import Assembly
+from llm_obs_collector.assembly.opened import OpenedCache
+from llm_obs_collector.signals import RecordReader, builtin
 from llm_obs_collector.sinks.letters import DeadLetters
-from llm_obs_collector.sinks.timing import Clock
 from llm_obs_collector.sinks.worker import SinkWorker
+from llm_obs_collector.timing import Clock
 from llm_obs_core import hookimpl, plugins
 from llm_obs_core.config import Worker
-from llm_obs_core.interfaces import SinkLimits, SinkPart
-from llm_obs_core.model import LogRecord, Position, RecordKind
+from llm_obs_core.interfaces import Feed, Host, Log, SinkLimits, SinkPart, SinkWrite
+from llm_obs_core.model import LogRecord, PayloadKind, Position, RecordKind, Stream
 from llm_obs_core.plugins import Plugins, Register
+from llm_obs_core_ext.dedup import DedupIndex
 from llm_obs_testing.otlp import request
 from llm_obs_testing.spans import make_span
 from logging_records import open_log
 
 
 class Box:
-    """A sink that keeps what it is given. Raises the head of `failures` (None: takes the write), waits for `gate`."""
+    """A sink that keeps what it is given. Raises the head of `failures` (None: takes the write), waits for `gate`.
+
+    With `keeps_position` it is a transactional store: what is not final is staged.
+    """
 
     def __init__(self, *, keeps_position: bool = True, **limits: Any) -> None:
-        self._limits = SinkLimits(**{"flush_interval_s": 0.0} | limits)
+        kinds = frozenset({PayloadKind.SPANS, PayloadKind.MEASURES})
+        self._limits = SinkLimits(**{"flush_interval_s": 0.0, "kinds": kinds} | limits)
         self._keeps = keeps_position
         self.position: Position | None = None
         self.spans: list[tuple[str, int]] = []
-        self.parts: list[list[SinkPart]] = []
-        self.ranges: list[tuple[int, int]] = []
+        self.measures: dict[Position, int] = {}
+        self.writes: list[SinkWrite] = []
+        self.staged: list[SinkWrite] = []
         self.failures: list[BaseException | None] = []
         self.start_failures: list[BaseException] = []
         self.refuses: Callable[[list[int]], BaseException | None] = lambda _: None
@@ -52,9 +62,10 @@ class Box:
         self.starts += 1
         if self.start_failures:
             raise self.start_failures.pop(0)
+        self.staged.clear()
         return self.position
 
-    async def write(self, parts: Sequence[SinkPart], first: Position, last: Position) -> None:
+    async def write(self, write: SinkWrite) -> None:
         self.tries += 1
         self.writing += 1
         try:
@@ -63,19 +74,33 @@ class Box:
                 await self.gate.wait()
             if self.failures and (failure := self.failures.pop(0)) is not None:
                 raise failure
-            numbers = [
-                (part.tenant, int.from_bytes(span.span_id, "big")) for part in parts for span in part.spans.spans()
-            ]
-            if (failure := self.refuses([number for _, number in numbers])) is not None:
+            if (failure := self.refuses([number for _, number in _numbers(write)])) is not None:
                 raise failure
-            if self._keeps:
-                assert self.position is None or first > self.position, (first, self.position)
-                self.position = last
-            self.spans += numbers
-            self.parts.append(list(parts))
-            self.ranges.append((first.sequence, last.sequence))
+            self.writes.append(write)
+            if not self._keeps:
+                self._keep(write)
+                return
+            done = self.position
+            assert done is None or done.stream is not write.first.stream or write.first > done, (write.first, done)
+            if self.staged and (self.staged[0].first, self.staged[0].last) != (write.first, write.last):
+                self.staged.clear()
+            self.staged.append(write)
+            if write.final:
+                for item in self.staged:
+                    self._keep(item)
+                self.staged.clear()
+                self.position = write.last
         finally:
             self.writing -= 1
+
+    def _keep(self, write: SinkWrite) -> None:
+        self.spans += _numbers(write)
+        for part in write.parts:
+            if part.kind is PayloadKind.MEASURES:
+                assert part.first == part.last
+                requests = part.rows.columns()["requests"].data
+                counts = memoryview(requests).cast("B").cast("q")[: len(part.rows)]
+                self.measures[part.first] = sum(counts)
 
     async def stop(self) -> None:
         self.stops += 1
@@ -83,6 +108,20 @@ class Box:
     @property
     def numbers(self) -> list[int]:
         return [number for _, number in self.spans]
+
+    @property
+    def parts(self) -> list[list[SinkPart]]:
+        """The parts of spans of each write."""
+        return [[part for part in write.parts if part.kind is PayloadKind.SPANS] for write in self.writes]
+
+
+def _numbers(write: SinkWrite) -> list[tuple[str, int]]:
+    return [
+        (part.tenant, int.from_bytes(span.span_id, "big"))
+        for part in write.parts
+        if part.kind is PayloadKind.SPANS
+        for span in part.spans.spans()
+    ]
 
 
 class Hands:
@@ -108,46 +147,83 @@ def spans_record(*numbers: int, tenant: str = "default", kind: RecordKind = Reco
     return LogRecord(kind, tenant, 1, digest, len(numbers), 0, payload)
 
 
+RECORDS = RecordReader(builtin())
+
+
+class Filled:
+    """A log that is derived from."""
+
+    def __init__(self, log: Log) -> None:
+        self.log = log
+        self.cache = OpenedCache(64 * 1024 * 1024)
+        self.assembly = Assembly(log, RECORDS, lambda: DedupIndex(1 << 20), self.cache, clock=Hands().clock())
+
+    async def append(self, *records: LogRecord) -> Position:
+        """Accepts records; the last one's Position."""
+        return (await self.log.writer(Stream.ACCEPTED).append(records))[-1].position
+
+    def feed(self, stream: Stream, reader: str) -> Feed:
+        return self.log.feed(stream, reader)
+
+    async def derived(self) -> None:
+        """Lets all of it be derived from."""
+        feed = self.log.feed(Stream.ACCEPTED, "")
+        newest = await feed.newest()
+        await until(lambda: newest is None or self.assembly.covered == newest.position, "derived")
+
+
 @asynccontextmanager
-async def opened(root: Path, **settings: Any) -> AsyncIterator[FileLog]:
+async def opened(
+    root: Path, *, cuts: Collection[Position] = (), derive: bool = True, **settings: Any
+) -> AsyncIterator[Filled]:
     log = open_log(root / "log", **settings)
     await log.start()
+    filled = Filled(log)
+    await filled.assembly.open()
+    if derive:
+        filled.assembly.start(cuts)
     try:
-        yield log
+        yield filled
     finally:
+        await filled.assembly.stop()
         await log.stop()
 
 
 def make_worker(
-    root: Path, log: FileLog, sink: Any, hands: Hands | None = None, name: str = "box", **settings: Any
+    root: Path, filled: Filled, sink: Any, hands: Hands | None = None, name: str = "box", **settings: Any
 ) -> SinkWorker:
     return SinkWorker(
         name,
         "test",
         sink,
-        log,
+        filled.log,
+        RECORDS,
         Worker(**settings),
         DeadLetters(root, name),
         key_of=lambda tenant: b"k" * 32,
+        cache=filled.cache,
+        derived_to=lambda: filled.assembly.covered,
         clock=(hands or Hands()).clock(),
     )
 
 
 @asynccontextmanager
-async def feeding(root: Path, log: FileLog, sink: Any, **settings: Any) -> AsyncIterator[SinkWorker]:
-    worker = make_worker(root, log, sink, **settings)
+async def feeding(root: Path, filled: Filled, sink: Any, **settings: Any) -> AsyncIterator[SinkWorker]:
+    worker = make_worker(root, filled, sink, **settings)
     await worker.open()
     worker.start()
     try:
         yield worker
     finally:
+        await filled.derived() if filled.assembly._task is not None else None
         await worker.stop()
 
 
-async def until(holds: Callable[[], object], what: str = "it") -> None:
+async def until(holds: Callable[[], Any], what: str = "it") -> None:
     """Lets the loop run until something holds."""
     for _ in range(20_000):
-        if holds():
+        found = holds()
+        if await found if inspect.isawaitable(found) else found:
             return
         await asyncio.sleep(0.001)
     raise AssertionError(f"{what} never came to hold")
@@ -162,7 +238,7 @@ class BoxOptions(msgspec.Struct, frozen=True):
 BOXES: dict[str, Box] = {}
 
 
-def make_box(options: BoxOptions) -> Box:
+def make_box(options: BoxOptions, host: Host) -> Box:
     return BOXES[options.key]
 
 
@@ -176,4 +252,4 @@ def plugins_with_boxes(**boxes: Box) -> Plugins:
         register("box", "feeding:make_box", BoxOptions)
 
     module.register_sinks = register_sinks  # type: ignore[attr-defined]
-    return plugins.load(only=["bundled", "genai", "pii"], modules={"boxes": module})
+    return plugins.load(only=["bundled", "file", "genai", "otlp", "pii"], modules={"boxes": module})

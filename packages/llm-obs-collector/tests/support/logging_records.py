@@ -11,8 +11,9 @@ from pathlib import Path
 
 from llm_obs_collector.log import FileLog
 from llm_obs_core.config import LogSettings
-from llm_obs_core.model import LogRecord, Position, RecordKind
-from llm_obs_core_ext.segment import Frames
+from llm_obs_core.interfaces import Appended
+from llm_obs_core.model import LogRecord, Position, RecordKind, Stream
+from llm_obs_core_ext.frames import Frames
 
 
 def record(number: int, *, tenant: str = "default", payload: bytes | None = None, received_ns: int = 0) -> LogRecord:
@@ -43,9 +44,14 @@ def open_log(root: Path, **settings: object) -> FileLog:
     return FileLog(root, "test", LogSettings(**settings))  # type: ignore[arg-type]
 
 
+async def append(log: FileLog, item: LogRecord) -> Appended:
+    """Accepts one record."""
+    return (await log.accepted.append([item]))[0]
+
+
 async def read_back(log: FileLog, count: int, after: Position | None = None) -> list[LogRecord]:
     found: list[LogRecord] = []
-    async for item in log.read("test", after):
+    async for item in log.feed(Stream.ACCEPTED, "").read(after):
         found.append(item.record)
         if len(found) == count:
             break

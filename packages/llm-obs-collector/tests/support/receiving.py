@@ -9,9 +9,10 @@ from typing import Any
 
 from llm_obs_collector.budget import Budget
 from llm_obs_collector.receivers.http import HttpServer, Route
+from llm_obs_collector.signals import Signals
 from llm_obs_core.auth import Authorizer
 from llm_obs_core.config import ApiKey, HttpReceiver
-from llm_obs_core.interfaces import Context, Outcome
+from llm_obs_core.interfaces import Consumer, Context, Outcome, Reservation
 
 EMPTY_POST = b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n"
 
@@ -26,25 +27,31 @@ class Remembering:
         self.gate: asyncio.Event | None = None
         self.offered = asyncio.Event()
 
-    async def offer(self, payload: Any, context: Context) -> Outcome:
+    async def offer(self, payload: Any, context: Context, reservation: Reservation | None = None) -> Outcome:
+        assert reservation is not None
+        reservation.settle(len(payload))
         self.payloads.append(bytes(payload))
         self.contexts.append(context)
         self.offered.set()
-        if self.gate is not None:
-            await self.gate.wait()
-        if isinstance(self.outcome, BaseException):
-            raise self.outcome
-        return self.outcome
+        try:
+            if self.gate is not None:
+                await self.gate.wait()
+            if isinstance(self.outcome, BaseException):
+                raise self.outcome
+            return self.outcome
+        finally:
+            reservation.release()
 
 
 @asynccontextmanager
 async def http_server(
-    consumer: Remembering,
+    consumer: Consumer,
     *,
     max_request_bytes: int = 64 << 20,
     max_in_flight_bytes: int = 256 << 20,
     keys: tuple[ApiKey, ...] = (),
     pages: dict[str, Route] | None = None,
+    signals: Signals | None = None,
     **settings: Any,
 ) -> AsyncIterator[HttpServer]:
     server = HttpServer(
@@ -53,6 +60,7 @@ async def http_server(
         authorizer=Authorizer(keys),
         budget=Budget(max_in_flight_bytes),
         pages=pages,
+        signals=signals,
     )
     await server.start(consumer)
     try:

@@ -23,7 +23,7 @@ _LENGTH: Final = struct.Struct("<I")
 _ALIGNMENT: Final = 8
 
 
-class ArrowColumn(msgspec.Struct, frozen=True, gc=False):
+class ArrowColumn(msgspec.Struct, gc=False):
     """One column in Arrow's memory layout; see `llm_obs_core.interfaces.Arrow`."""
 
     type: str

@@ -1,104 +1,129 @@
-"""From the sections [sinks.<name>] and [readers.<name>] to components: the one way that every process takes."""
+"""From names in the configuration to components: the one way that every process and every role takes."""
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import os
-import re
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import Generic, NamedTuple, Protocol, TypeVar, cast, runtime_checkable
 
 import msgspec
 
-from llm_obs_core.config import Reader, Server, Sink
-from llm_obs_core.errors import ConfigError
+from llm_obs_core.config import Config
+from llm_obs_core.errors import ConfigError, PluginError
+from llm_obs_core.host import HostOf
 from llm_obs_core.plugins import Plugins, Registration
+from llm_obs_core.roles import Chosen, Role
 
-__all__ = ["Configured", "check_folder", "check_options", "configured"]
+__all__ = ["Component", "KeepsFolder", "build", "check_folder", "component", "components"]
 
-NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-"""Names of sections are names of files and labels of metrics too."""
+T = TypeVar("T")
 
 
-class Configured(NamedTuple):
-    """One enabled section whose component is installed and whose options fit.
+@runtime_checkable
+class KeepsFolder(Protocol):
+    """Options of a component that keeps files; `llm-obs config check` looks whether it can."""
+
+    def folder_in(self, data_dir: Path) -> Path:
+        """Where it keeps them, given `server.data_dir`."""
+
+
+class Component(NamedTuple, Generic[T]):
+    """A component that is installed and whose options fit; nothing of it is imported yet.
 
     Attributes:
         name: The section's name.
+        role: Its role.
         registration: What is registered under its type.
         options: An instance of the registration's options Struct.
-        where: The path of the section, for errors.
+        where: The path of the options, for errors.
     """
 
     name: str
+    role: Role[T]
     registration: Registration
     options: msgspec.Struct
     where: str
 
-    def make(self) -> Any:
+    def make(self, host_of: HostOf) -> T:
         """The component itself; its module is imported here.
 
+        Args:
+            host_of: Makes its host.
+
         Raises:
-            PluginError: It cannot be imported.
+            PluginError: It cannot be imported, its factory is none, or what that returns is no component of the role.
             ConfigError: It refuses its options.
         """
-        return self.registration.make(self.options, where=f"{self.where}.options")
+        host = host_of(self.role.name, self.name)
+        made = self.registration.make(self.options, host, where=self.where)
+        if lacking := _lacking(self.role, made):
+            raise PluginError(
+                f"a {self.role.name} with {', '.join(lacking)}",
+                got=f"a {type(made).__name__} without",
+                where=f"{self.registration.factory} of plugin {self.registration.plugin}",
+                fix="install a version of the plugin that was made for this llm-obs, or correct it",
+            )
+        return cast(T, made)
 
 
-def configured(
-    installed: Plugins, role: Literal["sink", "reader"], sections: Mapping[str, Sink] | Mapping[str, Reader], of: Server
-) -> list[Configured]:
-    """The enabled sections of a role. Nothing of the components is imported.
+def _lacking(role: Role[T], made: object) -> list[str]:
+    """What the protocol of a role has and a component has not."""
+    module, _, name = role.protocol.rpartition(":")
+    protocol = getattr(importlib.import_module(module or "llm_obs_core.interfaces"), name)
+    if not getattr(protocol, "_is_protocol", False):
+        return [] if isinstance(made, protocol) else [name]
+    members = {
+        member: None
+        for base in protocol.__mro__
+        if getattr(base, "_is_protocol", False)
+        for member in (*vars(base), *getattr(base, "__annotations__", ()))
+        if not member.startswith("_")
+    }
+    return [member for member in members if not _has(made, member)]
 
-    An options Struct with a field `data_dir` or `writer` is given that of `[server]`, unless the section sets it.
 
-    Args:
-        installed: The plugins.
-        role: Whose sections they are.
-        sections: `[sinks]` or `[readers]`.
-        of: `[server]`.
+def _has(made: object, member: str) -> bool:
+    try:
+        inspect.getattr_static(made, member)  # a property is not asked: the component is not started
+    except AttributeError:
+        return hasattr(type(made), "__getattr__")  # one that stands before another component
+    return True
+
+
+def component(role: Role[T], installed: Plugins, chosen: Chosen) -> Component[T]:
+    """One component of a role.
 
     Raises:
-        PluginError: Nothing is registered under a section's type.
-        ConfigError: Its options or its name do not fit.
+        PluginError: Nothing is registered under its type.
+        ConfigError: Its options do not fit.
     """
-    found: list[Configured] = []
-    for name, section in sections.items():
-        if not section.enabled:
-            continue
-        where = f"{role}s.{name}"
-        if not NAME.fullmatch(name):
-            raise ConfigError(
-                "a name of small letters, digits, - and _", got=repr(name), where=where, fix="rename the section"
-            )
-        registration = installed.get(role, section.type or name, where=f"{where}.type" if section.type else where)
-        given = {"data_dir": of.data_dir, "writer": of.writer}
-        inherited = {key: given[key] for key in given if key in registration.options.__struct_fields__}
-        options = registration.fit(inherited | section.options, where=f"{where}.options")
-        found.append(Configured(name, registration, options, where))
-    return found
+    registration = installed.get(role.name, chosen.type, where=chosen.key)
+    options = chosen.section
+    if options is None or not isinstance(options, registration.options):
+        options = registration.fit(chosen.options, where=chosen.where)
+    return Component(chosen.name, role, registration, options, chosen.where)
 
 
-def check_options(options: Mapping[str, Any], named: Sequence[str], key: str) -> None:
-    """Refuses options of a component that is not used: a slip in its name would leave them without effect.
-
-    Args:
-        options: Options by component.
-        named: The components that are used.
-        key: The key that names them, such as `scrub.scrubbers`.
+def components(role: Role[T], installed: Plugins, config: Config) -> list[Component[T]]:
+    """The components of a role that a configuration names, in order.
 
     Raises:
-        ConfigError: Options are of none of them.
+        PluginError: One is not installed.
+        ConfigError: Its name or its options do not fit.
     """
-    section = key.partition(".")[0]
-    for name in options:
-        if name not in named:
-            raise ConfigError(
-                f"options of one of: {', '.join(named) or 'none'}",
-                got=repr(name),
-                where=f"{section}.options.{name}",
-                fix=f"correct the name, add it to {key}, or remove the section",
-            )
+    return [component(role, installed, chosen) for chosen in (role.choose(config) if role.choose else ())]
+
+
+def build(role: Role[T], installed: Plugins, config: Config, host_of: HostOf) -> list[tuple[str, T]]:
+    """Makes the components of a role that a configuration names: each section's name and the component, in order.
+
+    Raises:
+        PluginError: One is not installed, or cannot be made.
+        ConfigError: Its name or its options do not fit.
+    """
+    return [(item.name, item.make(host_of)) for item in components(role, installed, config)]
 
 
 def check_folder(path: str | Path, where: str) -> None:

@@ -3,7 +3,9 @@
 A plugin is a module named by an entry point of the group `llm_obs`. It implements the hooks it needs with
 `llm_obs_core.hookimpl` and calls ``register(name, factory, options)``: the user's word for the component in the
 configuration, a ``module:callable`` string that is imported only when the component is used, and the msgspec Struct of
-its options. `llm_obs_core.plugins.Register` is the signature, `llm_obs_core.interfaces` what each factory returns.
+its options. `llm_obs_core.plugins.Register` is the signature. The callable is a factory, called with the options and
+the component's `llm_obs_core.interfaces.Host`; `llm_obs_core.interfaces` says what it returns, `llm_obs_core.roles`
+which process calls it.
 """
 
 from __future__ import annotations
@@ -22,13 +24,13 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 @hookspec
-def register_producers(register: Register) -> None:
-    """Offer what makes spans: `Instrumentor`s for the SDK and `Receiver`s for the collector."""
+def register_instrumentors(register: Register) -> None:
+    """Offer `Instrumentor`s, which the SDK starts inside an application."""
 
 
 @hookspec
-def register_samplers(register: Register) -> None:
-    """Offer `HeadSampler`s for the SDK and `TailPolicy`s for the collector."""
+def register_receivers(register: Register) -> None:
+    """Offer `Receiver`s, which take requests in the collector. Their host is a `ReceiverHost`."""
 
 
 @hookspec
@@ -59,11 +61,6 @@ def register_sinks(register: Register) -> None:
 @hookspec
 def register_readers(register: Register) -> None:
     """Offer `Reader`s, which answer the query API."""
-
-
-@hookspec
-def register_notifiers(register: Register) -> None:
-    """Offer `Notifier`s, which carry alerts to people."""
 
 
 @hookspec

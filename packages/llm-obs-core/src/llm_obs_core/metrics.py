@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-__all__ = ["COLLECTOR", "METRICS", "QUERY", "Metric"]
+__all__ = ["COLLECTOR", "COMPONENTS", "METRICS", "PRICE_TABLE", "QUERY", "Metric"]
 
 
 class Metric(NamedTuple):
@@ -27,26 +27,37 @@ COLLECTOR: Final[tuple[Metric, ...]] = (
     Metric("llm_obs_requests", "counter", ("receiver", "code"), "Export requests by receiver and status code."),
     Metric("llm_obs_request_bytes", "counter", ("receiver", "stage"), "Bytes of requests, on the wire and decoded."),
     Metric("llm_obs_request_duration_seconds", "histogram", ("receiver",), "From a whole request to its answer."),
-    Metric("llm_obs_received_spans", "counter", (), "Spans of requests that could be read: the ledger's left side."),
-    Metric("llm_obs_ledger_spans", "counter", ("state", "reason"), "Where each received span went: the right side."),
+    Metric("llm_obs_received_items", "counter", (), "Items of requests that could be read: the ledger's left side."),
+    Metric("llm_obs_ledger_items", "counter", ("state", "reason"), "Where each received item went: the right side."),
     Metric("llm_obs_priced_calls", "counter", ("provider",), "Model calls with a cost; a custom provider is `other`."),
     Metric("llm_obs_unpriced_calls", "counter", ("provider",), "Model calls with usage that no price is known for."),
     Metric("llm_obs_scrubbed_values", "counter", ("pattern",), "Values written over before the log."),
     Metric("llm_obs_log_appended_bytes", "counter", (), "Bytes appended to the log."),
     Metric("llm_obs_log_commits", "counter", (), "Group commits: one sync each."),
     Metric("llm_obs_log_commit_seconds", "counter", (), "Time spent in group commits, seconds."),
-    Metric("llm_obs_log_spans", "counter", (), "Spans of the records appended: what every sink's ledger starts from."),
+    Metric("llm_obs_log_items", "counter", (), "Items of the records accepted: what every sink's ledger starts from."),
     Metric("llm_obs_log_size_bytes", "gauge", (), "Bytes of the log on disk."),
     Metric("llm_obs_log_corrupt_records", "counter", (), "Places in the log whose checksum was wrong."),
+    Metric("llm_obs_undecided_items", "gauge", (), "Items accepted that nothing is derived from yet."),
+    Metric("llm_obs_derived_delay_seconds", "histogram", (), "From a request's arrival to what is derived from it."),
+    Metric(
+        "llm_obs_assembly_spans",
+        "counter",
+        ("state",),
+        "Spans that were a duplicate, replaced an earlier one, or could not be read.",
+    ),
+    Metric("llm_obs_assembly_known_spans", "gauge", (), "Spans whose duplicates are recognised."),
+    Metric("llm_obs_assembly_forgotten_spans", "counter", (), "Spans that were forgotten to make room for newer ones."),
     Metric("llm_obs_in_flight_bytes", "gauge", (), "Bytes of requests that arrive or are being worked on."),
     Metric(
-        "llm_obs_sink_spans",
+        "llm_obs_sink_items",
         "counter",
         ("sink", "state", "reason"),
-        "Where each span went: log + recovered = stored + dead_letter + not_routed + lost + queued.",
+        "Where each item went: log + recovered = stored + duplicate + sampled_out + dead_letter + not_routed + lost + "
+        "queued + undecided.",
     ),
-    Metric("llm_obs_sink_recovered_spans", "gauge", ("sink",), "Spans found in the log at the start, not yet stored."),
-    Metric("llm_obs_sink_queued_spans", "gauge", ("sink",), "Spans in the log that the sink does not hold yet."),
+    Metric("llm_obs_sink_recovered_items", "gauge", ("sink",), "Items found in the log at the start, not yet stored."),
+    Metric("llm_obs_sink_queued_items", "gauge", ("sink",), "Items in the log that the sink does not hold yet."),
     Metric("llm_obs_sink_behind_seconds", "gauge", ("sink",), "Age of the oldest record on its way to the sink."),
     Metric("llm_obs_sink_writes", "counter", ("sink", "result"), "Writes: stored, refused or failed."),
     Metric("llm_obs_sink_write_duration_seconds", "histogram", ("sink",), "Duration of one write."),
@@ -74,4 +85,11 @@ QUERY: Final[tuple[Metric, ...]] = (
     Metric("llm_obs_query_keys", "counter", ("result",), "Keys shown: accepted, unknown, without_read or put_off."),
 )
 
-METRICS: Final = COLLECTOR + QUERY
+PRICE_TABLE: Final = Metric(
+    "llm_obs_price_table_timestamp_seconds", "gauge", ("component",), "Day of a pricer's table of prices, Unix seconds."
+)
+
+COMPONENTS: Final[tuple[Metric, ...]] = (PRICE_TABLE,)
+"""What components that come with llm-obs register themselves, in the collector."""
+
+METRICS: Final = COLLECTOR + QUERY + COMPONENTS

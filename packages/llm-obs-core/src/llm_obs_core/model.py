@@ -20,7 +20,6 @@ __all__ = [
     "CORRECTION_COLUMNS",
     "MEASURE_KEYS",
     "MEASURE_VALUES",
-    "SEQUENCE_COLUMN",
     "SPAN_COLUMNS",
     "Codec",
     "Column",
@@ -73,10 +72,17 @@ class Position(msgspec.Struct, frozen=True, order=True, gc=False):
 
 
 class Covers(msgspec.Struct, frozen=True, gc=False):
-    """A contiguous range of accepted records of one writer and partition, both ends included."""
+    """A contiguous range of accepted records of one writer and partition.
+
+    Attributes:
+        first: The first record of the range.
+        last: The last.
+        after: The last record of the range before it, from where the range is read; None at the log's beginning.
+    """
 
     first: Position
     last: Position
+    after: Position | None = None
 
 
 class RecordKind(IntEnum):
@@ -214,18 +220,21 @@ class Span(msgspec.Struct, frozen=True):
 
 
 class Rejection(msgspec.Struct, frozen=True, gc=False):
-    """Spans of one request that were dropped for one reason.
+    """Items of one request that were dropped for one reason.
 
     Attributes:
-        reason: A word that is a metric label: `trace_id_length`, `trace_id_zero`, `span_id_length`, `span_id_zero`,
-            `parent_span_id_length`, `invalid_utf8`.
-        index: The first such span's place in the request, from 0.
+        reason: A word that is a metric label. Of spans `trace_id_length`, `trace_id_zero`, `span_id_length`,
+            `span_id_zero`, `parent_span_id_length`, `invalid_utf8`; of annotations `invalid_json`, `fields`,
+            `trace_id`, `span_id`, `key`, `value`, `revision`.
+        index: The first such item's place in the request, from 0.
         count: How many.
+        message: What was expected of the first and what came, for the sender alone; empty where the reason says it.
     """
 
     reason: str
     index: int
     count: int
+    message: str = ""
 
 
 class LogRecord(msgspec.Struct, frozen=True):
@@ -448,6 +457,3 @@ CORRECTION_COLUMNS: Final[tuple[Column, ...]] = (
     Column("id", "fixed16", False, "id", "By which the correction is known again, 16 bytes."),
 )
 """The columns of a correction. Of two of one span and field the later Position counts."""
-
-SEQUENCE_COLUMN: Final = Column("sequence", "int64", False, "position", "Of the derived Position that the row is of.")
-"""Beside the columns of rows whose identity is their Position, so that a store can tell what it has already."""

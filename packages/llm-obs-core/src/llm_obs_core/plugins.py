@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import inspect
 import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Protocol
@@ -18,24 +19,13 @@ import pluggy
 from llm_obs_core import hookspecs
 from llm_obs_core.config.wrong import Wrong, find
 from llm_obs_core.errors import ConfigError, PluginError
+from llm_obs_core.interfaces.host import Host
+from llm_obs_core.roles import ROLES
 
-__all__ = ["GROUP", "ROLES", "LoadedPlugin", "NoOptions", "Plugins", "Register", "Registration", "load"]
+__all__ = ["GROUP", "LoadedPlugin", "NoOptions", "Plugins", "Register", "Registration", "load"]
 
 GROUP: Final = "llm_obs"
 """The entry-point group of plugins."""
-
-ROLES: Final[tuple[str, ...]] = (
-    "producer",
-    "sampler",
-    "scrubber",
-    "normalizer",
-    "pricer",
-    "log",
-    "sink",
-    "reader",
-    "notifier",
-    "command",
-)
 
 
 class NoOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,7 +40,7 @@ class Register(Protocol):
 
         Args:
             name: The user's word for it in the configuration: lower case, unique within its role.
-            factory: ``module:callable``; called with one instance of `options`.
+            factory: ``module:callable``; called with an instance of `options` and the component's `Host`.
             options: The Struct of its options; refuses unknown fields.
             doc: One line for `llm-obs plugins`.
         """
@@ -96,16 +86,17 @@ class Registration(msgspec.Struct, frozen=True):
                 wrong.expected, got=wrong.got, where=wrong.path, fix=f"correct the section [{path}]"
             ) from None
 
-    def make(self, options: Mapping[str, Any] | msgspec.Struct | None = None, *, where: str = "") -> Any:
+    def make(self, options: Mapping[str, Any] | msgspec.Struct | None, host: Host, *, where: str = "") -> Any:
         """Imports the factory and calls it.
 
         Args:
             options: A mapping from the configuration, or an instance of the options Struct.
+            host: What the process offers to the component.
             where: The configuration path of the options, for errors.
 
         Raises:
             ConfigError: The options do not fit.
-            PluginError: The factory cannot be imported.
+            PluginError: The factory cannot be imported, or is not of the form `factory(options, host)`.
         """
         if not isinstance(options, msgspec.Struct):
             options = self.fit(options, where=where)
@@ -119,7 +110,30 @@ class Registration(msgspec.Struct, frozen=True):
                 where=f"plugin {self.plugin}",
                 fix="install the plugin with its dependencies, or remove it from the configuration",
             ) from error
-        return factory(options)
+        self._check(factory, options, host)
+        return factory(options, host)
+
+    def _check(self, factory: Any, options: msgspec.Struct, host: Host) -> None:
+        """Refuses what cannot be called with options and host, such as a factory of an older llm-obs."""
+        try:
+            signature = inspect.signature(factory)
+        except ValueError:  # a builtin that says nothing of itself
+            return
+        except TypeError:
+            found = f"{type(factory).__name__} {factory!r}, which cannot be called"
+        else:
+            try:
+                signature.bind(options, host)
+            except TypeError:
+                found = f"{self.factory.partition(':')[2]}{signature}"
+            else:
+                return
+        raise PluginError(
+            "a factory of the form factory(options, host)",
+            got=found,
+            where=f"{self.factory} of plugin {self.plugin}",
+            fix="give it these two parameters, or install a version of the plugin that was made for this llm-obs",
+        )
 
 
 class LoadedPlugin(msgspec.Struct, frozen=True):
@@ -151,12 +165,14 @@ class Plugins:
         for item in self.registrations:
             if item.role == role and item.name == name:
                 return item
+        listed = ", name it in LLM_OBS_PLUGINS" if "LLM_OBS_PLUGINS" in os.environ else ""
         failed = [f"{plugin.name} ({plugin.error})" for plugin in self.loaded if plugin.error]
         raise PluginError(
             f"a {role} out of: {', '.join(self.names(role)) or 'none installed'}",
             got=repr(name) + (f"; plugins that could not be loaded: {', '.join(failed)}" if failed else ""),
             where=where or f"{role}s.{name}",
-            fix=f"install the plugin that offers {name!r} (`llm-obs plugins` lists what is there) or correct the name",
+            fix=f"install the plugin that offers {name!r} (`llm-obs plugins` lists what is there){listed} or correct "
+            "the name",
         )
 
 
@@ -207,13 +223,13 @@ def _registrations(name: str, module: Any) -> list[Registration]:
             options: type[msgspec.Struct] = NoOptions,
             *,
             doc: str = "",
-            role: str = role,
+            role: str = role.name,
         ) -> None:
             if factory.count(":") != 1:
                 raise PluginError("a factory as module:callable", got=repr(factory), where=f"plugin {name}")
             found.append(Registration(role, component, factory, options, name, doc))
 
-        getattr(manager.hook, f"register_{role}s")(register=register)
+        getattr(manager.hook, role.hook)(register=register)
     return found
 
 

@@ -1,33 +1,47 @@
-"""Joining what several stores answer: pages by place, sums by adding, traces by span.
-
-The stores are taken to hold different data (another time, another collector): sums are added. A trace or a span that
-two of them hold is given once.
-"""
+"""Joining what several readers answer for different data: pages by position, sums by adding, traces by span."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from llm_obs_core import histogram
 from llm_obs_core.interfaces import (
     AggregateResult,
-    AggregateRow,
+    Annotations,
     Coverage,
-    Cursor,
+    StoredAnnotation,
     StoredSpan,
     StoredSpans,
     StoredTrace,
     TraceOutline,
-    TracePage,
-    TraceSummary,
     ValueCount,
 )
+from llm_obs_core.summary.columns import SUMMED_COLUMNS
+from llm_obs_core.summary.fold import summarize
+from llm_obs_core.sums import added
 
-from llm_obs_query.summary import SUMMARY_COLUMNS, summary
+__all__ = [
+    "Rows",
+    "aggregates",
+    "coverage",
+    "outline_columns",
+    "outlines",
+    "rows",
+    "said",
+    "spans",
+    "traces",
+    "values",
+    "values_of",
+]
 
-__all__ = ["aggregates", "coverage", "outline_columns", "outlines", "pages", "spans", "traces", "values"]
+
+class Rows(NamedTuple):
+    """A part of a list: each row with its cursor, in order; `next` is None at the list's end."""
+
+    rows: list[tuple[Any, Any]]
+    next: Any
+    coverage: Coverage
 
 
 def coverage(parts: Sequence[Coverage]) -> Coverage:
@@ -42,25 +56,13 @@ def coverage(parts: Sequence[Coverage]) -> Coverage:
     )
 
 
-def place(trace: TraceSummary) -> Cursor:
-    """Where a trace stands in the list."""
-    return Cursor(trace.start_ns, trace.trace_id, trace.tenant)
-
-
-def pages(parts: Sequence[TracePage], first: int) -> TracePage:
-    """The newest traces of all pages, none beyond the place up to which every store has answered."""
-    if len(parts) == 1:
-        return parts[0]
+def rows(parts: Sequence[Rows]) -> Rows:
+    """The newest rows of all parts, none beyond the position up to which every reader has answered."""
     horizon = max((part.next for part in parts if part.next is not None), default=None)
-    found: dict[tuple[str, bytes], TraceSummary] = {}
-    for trace in sorted((trace for part in parts for trace in part.traces), key=place, reverse=True):
-        if horizon is not None and place(trace) < horizon:
-            break
-        found.setdefault((trace.tenant, trace.trace_id), trace)
-    kept = tuple(found.values())[:first]
-    more = horizon is not None or len(found) > first
-    last = place(kept[-1]) if len(found) > first else horizon
-    return TracePage(kept, last if more else None, coverage([part.coverage for part in parts]))
+    found = sorted((row for part in parts for row in part.rows), key=lambda row: row[0], reverse=True)
+    if horizon is not None:
+        found = [row for row in found if row[0] >= horizon]
+    return Rows(found, horizon, coverage([part.coverage for part in parts]))
 
 
 def traces(parts: Sequence[StoredTrace]) -> StoredTrace:
@@ -70,13 +72,14 @@ def traces(parts: Sequence[StoredTrace]) -> StoredTrace:
     ordered = _joined(part.spans for part in parts)
     whole = next((part.summary for part in parts if len(part.spans) == len(ordered)), None)
     if whole is None:
-        whole = summary(parts[0].summary.tenant, [stored.columns for stored in ordered])
-    return StoredTrace(whole, ordered, coverage([part.coverage for part in parts]))
+        whole = summarize(parts[0].summary.tenant, [stored.columns for stored in ordered])
+    last = _last_said(row for part in parts for row in part.annotations)
+    return StoredTrace(whole, ordered, coverage([part.coverage for part in parts]), last)
 
 
 def outline_columns(columns: Sequence[str]) -> list[str]:
     """The columns to ask for so that `outlines` can join what comes."""
-    return list(dict.fromkeys([*columns, "span_id", *SUMMARY_COLUMNS]))
+    return list(dict.fromkeys([*columns, "span_id", *SUMMED_COLUMNS]))
 
 
 def outlines(parts: Sequence[TraceOutline]) -> TraceOutline:
@@ -92,7 +95,7 @@ def outlines(parts: Sequence[TraceOutline]) -> TraceOutline:
     ordered = sorted(rows.values(), key=lambda row: (row["start_ns"], row["span_id"]))
     whole = next((part.summary for part in parts if part.summary.span_count == len(ordered)), None)
     if whole is None:
-        whole = summary(parts[0].summary.tenant, ordered)
+        whole = summarize(parts[0].summary.tenant, ordered)
     joined = {name: [row[name] for row in ordered] for name in names}
     return TraceOutline(whole, joined, coverage([part.coverage for part in parts]))
 
@@ -117,21 +120,23 @@ def aggregates(parts: Sequence[AggregateResult]) -> AggregateResult:
     """Groups with equal keys and bucket become one: counts and sums added, histograms merged."""
     if len(parts) == 1:
         return parts[0]
-    groups: dict[tuple[Any, ...], list[AggregateRow]] = {}
-    for part in parts:
-        for row in part.rows:
-            groups.setdefault((row.keys, row.bucket_ns), []).append(row)
-    rows = tuple(
-        AggregateRow(
-            keys=keys,
-            bucket_ns=bucket_ns,
-            values={name: sum(row.values[name] for row in same) for name in same[0].values},
-            duration_hist=histogram.merge(row.duration_hist for row in same),
-            ttft_hist=histogram.merge(row.ttft_hist for row in same),
-        )
-        for (keys, bucket_ns), same in groups.items()
+    return AggregateResult(
+        added(row for part in parts for row in part.rows), coverage([part.coverage for part in parts])
     )
-    return AggregateResult(rows, coverage([part.coverage for part in parts]))
+
+
+def said(parts: Sequence[Annotations]) -> Annotations:
+    """What was said last, by trace, span and key."""
+    return Annotations(
+        _last_said(row for part in parts for row in part.rows), coverage([part.coverage for part in parts])
+    )
+
+
+def _last_said(every: Iterable[StoredAnnotation]) -> tuple[StoredAnnotation, ...]:
+    last: dict[tuple[str, bytes, bytes | None, str], StoredAnnotation] = {}
+    for row in sorted(every, key=lambda row: (row.revision, row.received_ns)):
+        last[row.tenant, row.trace_id, row.span_id, row.key] = row
+    return tuple(sorted(last.values(), key=lambda row: (row.trace_id, row.span_id or b"", row.key, row.tenant)))
 
 
 def values(parts: Sequence[Iterable[ValueCount]], first: int) -> tuple[ValueCount, ...]:
@@ -142,3 +147,14 @@ def values(parts: Sequence[Iterable[ValueCount]], first: int) -> tuple[ValueCoun
             counts[value] += requests
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return tuple(ValueCount(value, requests) for value, requests in ordered[:first])
+
+
+def values_of(sums: AggregateResult, prefix: str, first: int) -> tuple[ValueCount, ...]:
+    """The commonest values of a key, from the sums grouped by it."""
+    counts: Counter[str] = Counter()
+    for row in sums.rows:
+        (key,) = row.keys
+        text = str(key).lower() if isinstance(key, bool) else str(key)
+        if key is not None and text.startswith(prefix):
+            counts[text] += row.values["requests"]
+    return values([[ValueCount(*item) for item in counts.items()]], first)

@@ -10,15 +10,15 @@ from typing import Final
 import llm_obs_ui
 import uvicorn
 from llm_obs_core.auth import Authorizer
-from llm_obs_core.components import configured
 from llm_obs_core.config import Config
 from llm_obs_core.errors import ConfigError
 from llm_obs_core.listen import bind, must_be_loopback, shown
 from llm_obs_core.plugins import Plugins
 
+from llm_obs_query.configured import make_readers
 from llm_obs_query.operations import Operations
+from llm_obs_query.readers import Readers, settings_of
 from llm_obs_query.schema import build
-from llm_obs_query.stores import Stores
 from llm_obs_query.telemetry import QueryMetrics
 from llm_obs_query.web.access import Access
 from llm_obs_query.web.app import make_app
@@ -56,21 +56,20 @@ class QueryServer:
         query = config.query
         if not config.auth.keys:
             must_be_loopback("query.listen", query.listen)
-        sections = configured(plugins, "reader", config.readers, config.server)
-        if not sections:
+        readers = make_readers(plugins, config)
+        if not readers:
             raise ConfigError(
                 "at least one reader", got="none enabled", where="readers", fix="enable one, such as [readers.lake]"
             )
         self._listen = query.listen
         metrics = QueryMetrics()
-        readers = {section.name: section.make() for section in sections}
-        self._stores = Stores(readers, query.timeout_s, metrics.answer)
+        self._readers = Readers(readers, query.timeout_s, metrics.answer, settings_of(config), query.max_rows)
         attempts = Attempts(query.wrong_keys_per_minute)
         access = Access(Authorizer(config.auth.keys), Sessions(), query.hosts, attempts, metrics.key)
         schema = build()
         graphql = GraphQL(
             Operations(schema),
-            self._stores,
+            self._readers,
             access,
             sdl=schema.as_str() + "\n",
             max_rows=query.max_rows,
@@ -107,11 +106,11 @@ class QueryServer:
 
         Raises:
             ConfigError: The address cannot be used.
-            LlmObsError: A reader cannot be opened.
+            LlmObsError: A reader cannot be opened, or two hold the same data and none of them is preferred.
         """
         self._socket = bind("query.listen", self._listen)
         try:
-            await self._stores.start()
+            await self._readers.start()
             server = self._server
             server.config.load()
             server.lifespan = server.config.lifespan_class(server.config)
@@ -131,4 +130,4 @@ class QueryServer:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
-        await self._stores.stop()
+        await self._readers.stop()

@@ -43,7 +43,7 @@ def installed(readers: Mapping[str, Reader]) -> plugins.Plugins:
     @hookimpl
     def register_readers(register: plugins.Register) -> None:
         for name, reader in readers.items():
-            setattr(module, name, lambda options, reader=reader: reader)
+            setattr(module, name, lambda options, host, reader=reader: reader)
             register(name, f"{module.__name__}:{name}")
 
     module.register_readers = register_readers  # type: ignore[attr-defined]

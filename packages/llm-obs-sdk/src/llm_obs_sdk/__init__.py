@@ -6,9 +6,11 @@ Everything is loaded on first use, so that importing this package costs next to 
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # as type checkers know it, without importing `typing` for it
 if TYPE_CHECKING:
+    from typing import Any
+
     from llm_obs_sdk.attribution import context
     from llm_obs_sdk.client import Client, current, flush, init, shutdown
     from llm_obs_sdk.ledger import FlushResult

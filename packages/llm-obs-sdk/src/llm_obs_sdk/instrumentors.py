@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from llm_obs_sdk.recorder import Recorder
 
 if TYPE_CHECKING:
+    from llm_obs_core.interfaces import Instrumentor
     from llm_obs_core.plugins import Plugins
 
 __all__ = ["Instrumentors"]
@@ -21,7 +22,7 @@ class Instrumentors:
 
     Args:
         recorder: Handed to each.
-        names: `auto`, or names of producers.
+        names: `auto`, or names of instrumentors.
         plugins: Loaded plugins; None loads the installed ones when there is something to instrument.
         options: Options of each by name.
     """
@@ -37,13 +38,17 @@ class Instrumentors:
         self._names = tuple(names)
         self._plugins = plugins
         self._options = options
-        self._active: dict[str, Any] = {}
+        self._active: dict[str, Instrumentor] = {}
 
     def instrument(self) -> None:
         """Makes and starts each; one that fails is reported and skipped. Never raises."""
         if not self._names:
             return
         import importlib.util  # with the plugin manager: nothing that an application without instrumentors needs
+
+        from llm_obs_core.components import component
+        from llm_obs_core.host import Hosts
+        from llm_obs_core.roles import INSTRUMENTOR, Chosen
 
         try:
             found = self._plugins
@@ -58,12 +63,12 @@ class Instrumentors:
             if plugin.error:
                 log.warning("plugin %s could not be loaded: %s", plugin.name, plugin.error)
         auto = "auto" in self._names
-        wanted = [name for name in found.names("producer") if auto or name in self._names]
+        wanted = [name for name in found.names("instrumentor") if auto or name in self._names]
         for name in self._names:
             if name != "auto" and name not in wanted:
                 log.warning(
                     "expected an instrumentor out of: %s; got %r. Install the plugin that offers it.",
-                    ", ".join(found.names("producer")) or "none installed",
+                    ", ".join(found.names("instrumentor")) or "none installed",
                     name,
                 )
         for name in wanted:
@@ -71,10 +76,10 @@ class Instrumentors:
                 if auto and name not in self._names and importlib.util.find_spec(name) is None:
                     continue  # the library that it instruments is not installed
                 where = f"init(instrument_options=).{name}"
-                instrumentor = found.get("producer", name).make(self._options.get(name), where=where)
-                if hasattr(instrumentor, "instrument"):  # a receiver is a producer too, of the collector
-                    instrumentor.instrument(self._recorder)
-                    self._active[name] = instrumentor
+                chosen = Chosen(name, name, "init(instrument=)", self._options.get(name, {}), where)
+                instrumentor = component(INSTRUMENTOR, found, chosen).make(Hosts())
+                instrumentor.instrument(self._recorder)
+                self._active[name] = instrumentor
             except Exception as error:  # a stranger's code: counted and logged
                 self._recorder.guard.caught(f"{name} (instrument)", error)
 

@@ -5,25 +5,39 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from llm_obs_core import semconv
 from llm_obs_core_ext.tracer import RecordingTracer
 from opentelemetry import context as otel
 from opentelemetry import trace as api
 
-from llm_obs_sdk.fields import CallTemplate
+from llm_obs_sdk import claims
 from llm_obs_sdk.guard import Guard
+from llm_obs_sdk.handles import CallHandle, StepHandle
+
+if TYPE_CHECKING:  # the other interfaces come with it, which an application does not need
+    from llm_obs_core.interfaces import Call, CallTemplate, StepKind
 
 __all__ = ["Recorder", "StreamClock"]
 
-Begin = Callable[[CallTemplate, Any, dict[str, Any]], api.Span | None]
+Begin = Callable[["CallTemplate", "str | None", dict[str, Any]], "api.Span | None"]
 
 # Found once: these are looked up in every call.
 _CLIENT = api.SpanKind.CLIENT
 _OPERATION = semconv.OPERATION_NAME
 _PROVIDER = semconv.PROVIDER_NAME
 _MODEL = semconv.REQUEST_MODEL
+
+_KINDS: Final[Mapping[StepKind, api.SpanKind]] = {"internal": api.SpanKind.INTERNAL, "client": api.SpanKind.CLIENT}
+_NAMES: Final[Mapping[str, str]] = {
+    "create_agent": semconv.AGENT_NAME,
+    "execute_tool": semconv.TOOL_NAME,
+    "invoke_agent": semconv.AGENT_NAME,
+    "invoke_workflow": semconv.WORKFLOW_NAME,
+}
+"""Where the conventions want the name of what a step runs."""
 
 
 class StreamClock:
@@ -68,7 +82,7 @@ class StreamClock:
 
 
 class Recorder:
-    """Given to `Instrumentor.instrument`.
+    """The `Recorder` of `llm_obs_core.interfaces`, given to `Instrumentor.instrument`.
 
     Args:
         tracer: An OpenTelemetry API tracer.
@@ -84,21 +98,66 @@ class Recorder:
         self.tracer = tracer
         self.capture_content = capture_content
         self.guard = guard
-        # Our own tracer's method itself: one Python frame less in every call.
-        self.begin: Begin = tracer.start_call if isinstance(tracer, RecordingTracer) else self._begin
+        # Our own tracer's method itself: one Python frame less in every call. It takes the SDK's own templates only,
+        # which are the only ones that there are.
+        self.begin: Begin = cast(Begin, tracer.start_call) if isinstance(tracer, RecordingTracer) else self._begin
 
-    def start_call(self, operation: str, provider: str, model: str | None, attributes: Mapping[str, Any]) -> api.Span:
-        """Starts the CLIENT span of one model call, named ``{operation} {model}``.
+    def start_call(
+        self,
+        operation: str,
+        provider: str,
+        model: str | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        *,
+        parent: Call | None = None,
+    ) -> CallHandle | None:
+        """Starts the CLIENT span of one model call, named ``{operation} {model}``; None when `suppressed`.
 
-        The span is not made current: end it with `span.end()`. Attributes that a head sampler may want are set at once.
+        Attributes that a head sampler may want are set at once.
         """
-        if not model:
-            first = {_OPERATION: operation, _PROVIDER: provider, **attributes}
-            return self.tracer.start_span(operation, None, _CLIENT, first)
-        first = {_OPERATION: operation, _PROVIDER: provider, _MODEL: model, **attributes}
-        return self.tracer.start_span(f"{operation} {model}", None, _CLIENT, first)
+        if self.suppressed():
+            return None
+        first = {_OPERATION: operation, _PROVIDER: provider}
+        if model:
+            first[_MODEL] = model
+        first.update(attributes or {})
+        name = f"{operation} {model}" if model else operation
+        call = CallHandle(self, self.tracer.start_span(name, _context(parent), _CLIENT, first))
+        if claims.used:
+            call.role = claims.inside(operation)
+        return call
 
-    def _begin(self, template: CallTemplate, model: Any, body: dict[str, Any]) -> api.Span | None:
+    def start_step(
+        self,
+        operation: str,
+        kind: StepKind = "internal",
+        name: str | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        *,
+        parent: Call | None = None,
+    ) -> StepHandle | None:
+        """Starts the span of a step, named ``{operation} {name}``; None when `suppressed`."""
+        if self.suppressed():
+            return None
+        first: dict[str, Any] = {_OPERATION: operation}
+        if name and operation in _NAMES:
+            first[_NAMES[operation]] = name
+        first.update(attributes or {})
+        shown = f"{operation} {name}" if name else operation
+        return StepHandle(self, self.tracer.start_span(shown, _context(parent), _KINDS[kind], first))
+
+    def claim(self, call: Call) -> AbstractContextManager[None]:
+        """A block in which model calls are `call` once more; see `llm_obs_sdk.claims`.
+
+        Raises:
+            TypeError: The call is not one of this SDK.
+        """
+        if not isinstance(call, CallHandle):
+            raise TypeError(f"expected a call that start_call gave, got {type(call).__name__}")
+        attributes = getattr(call.span, "attributes", None) or {}
+        return claims.claiming(call, str(attributes.get(_OPERATION, "chat")))
+
+    def _begin(self, template: CallTemplate, model: str | None, body: dict[str, Any]) -> api.Span | None:
         if self.suppressed():
             return None
         return self.tracer.start_span(template.name(model), None, _CLIENT, template.first(model, body))
@@ -138,3 +197,7 @@ class Recorder:
         """Whether somebody above (OpenTelemetry's suppress key) asked for no instrumentation here."""
         current = otel.get_current()
         return bool(current.get(otel._SUPPRESS_INSTRUMENTATION_KEY) or current.get("suppress_instrumentation"))
+
+
+def _context(parent: Call | None) -> otel.Context | None:
+    return None if parent is None else api.set_span_in_context(parent.span)

@@ -13,6 +13,5 @@ __all__ = ["MemoryLogOptions"]
 class MemoryLogOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Options of the log `memory`."""
 
-    writer: Annotated[str, Meta(description="Filled in with server.writer.")] = "local"
     max_items: Annotated[int | None, Meta(ge=0, description="Items that `accepted` holds at most.")] = None
     max_bytes: Annotated[int | None, Meta(ge=0, description="Bytes of payload that `accepted` holds at most.")] = None

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 from llm_obs_core.errors import FencedError, RetryableError, StoreError
-from llm_obs_core.interfaces import Appended, LogStats, StoredRecord
+from llm_obs_core.interfaces import Appended, Host, LogStats, StoredRecord
 from llm_obs_core.model import LogRecord, Position, Stream
 from msgspec import UNSET, UnsetType
 
@@ -21,9 +21,9 @@ Key = tuple[str, bytes, int]
 """Tenant, digest and slice: by which a record is recognised."""
 
 
-def make(options: MemoryLogOptions, host: object = None) -> MemoryLog:
-    """The factory that `plugin.py` names; the log needs nothing of its host."""
-    return MemoryLog(options.writer, max_items=options.max_items, max_bytes=options.max_bytes)
+def make(options: MemoryLogOptions, host: Host) -> MemoryLog:
+    """The factory that `plugin.py` names."""
+    return MemoryLog(host.writer, max_items=options.max_items, max_bytes=options.max_bytes)
 
 
 class _Sequence:
@@ -74,7 +74,8 @@ class MemoryLog:
     def feed(self, stream: Stream, reader: str) -> MemoryFeed:
         """The way out of a stream, for a reader by its name."""
         sequence = self._streams[stream]
-        sequence.readers.setdefault(reader, 0)
+        if reader:
+            sequence.readers.setdefault(reader, 0)
         return MemoryFeed(self._name, stream, sequence, reader)
 
     async def trim(self) -> int:
@@ -223,8 +224,8 @@ class MemoryFeed:
         readers[self._reader] = max(readers[self._reader], position.sequence)
 
     async def follow(self, held: Position) -> None:
-        """What is appended from now on is greater; Positions of other writers and streams cannot be compared."""
-        if (held.writer, held.stream) == (self._writer, self._stream):
+        """What is appended from now on is greater; a Position of another writer cannot be compared."""
+        if held.writer == self._writer:
             self._sequence.last = max(self._sequence.last, held.sequence)
 
     async def lag(self, after: Position | None) -> int:

@@ -5,26 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from llm_obs_core.histogram import merge
 from llm_obs_core.interfaces import AggregateQuery, AggregateRow, Rows
-from llm_obs_core.model import MEASURE_KEYS, MEASURE_VALUES
+from llm_obs_core.model import MEASURE_KEYS
+from llm_obs_core.summary.columns import model_of
+from llm_obs_core.sums import HISTOGRAMS, SUMS, added
 
 from llm_obs_testing.arrow import decode
-from llm_obs_testing.rows import Row, model_of
+from llm_obs_testing.rows import Row
 
 __all__ = ["MINUTE_NS", "aggregate", "key_value", "measure_rows"]
 
 MINUTE_NS = 60_000_000_000
-_SUMS = [column.name for column in MEASURE_VALUES if column.type != "histogram"]
-_HISTOGRAMS = [column.name for column in MEASURE_VALUES if column.type == "histogram"]
 
 
 def measure_rows(measures: Rows) -> list[Row]:
     """The rows of measures; a histogram as bucket index to count."""
     columns = {name: decode(column) for name, column in measures.columns().items()}
-    names = [column.name for column in MEASURE_KEYS] + _SUMS
+    names = [column.name for column in MEASURE_KEYS] + list(SUMS)
     rows: list[Row] = [dict(zip(names, values, strict=True)) for values in zip(*map(columns.get, names), strict=True)]
-    for name in _HISTOGRAMS:
+    for name in HISTOGRAMS:
         for row, index, count in zip(rows, columns[f"{name}_index"], columns[f"{name}_count"], strict=True):
             row[name] = dict(zip(index, count, strict=True))
     return rows
@@ -32,12 +31,15 @@ def measure_rows(measures: Rows) -> list[Row]:
 
 def key_value(row: Mapping[str, Any], name: str) -> Any:
     """A measures row's value of a key of `MEASURE_KEYS`, or of `model`."""
-    return model_of(dict(row)) if name == "model" else row[name]
+    return model_of(row) if name == "model" else row[name]
 
 
-def aggregate(rows: Iterable[Row], query: AggregateQuery) -> Iterator[AggregateRow]:
+def aggregate(rows: Iterable[Row], query: AggregateQuery) -> tuple[AggregateRow, ...]:
     """The sums of the measures rows that match, group by group."""
-    groups: dict[tuple[tuple[Any, ...], int | None], list[Row]] = {}
+    return added(_matching(rows, query))
+
+
+def _matching(rows: Iterable[Row], query: AggregateQuery) -> Iterator[AggregateRow]:
     start_ns = None if query.start_ns is None else query.start_ns // MINUTE_NS * MINUTE_NS
     for row in rows:
         minute = row["minute_ns"]
@@ -46,12 +48,6 @@ def aggregate(rows: Iterable[Row], query: AggregateQuery) -> Iterator[AggregateR
         if not all(key_value(row, name) in wanted for name, wanted in query.filter.items()):
             continue
         bucket = None if query.interval_ns is None else minute // query.interval_ns * query.interval_ns
-        groups.setdefault((tuple(key_value(row, name) for name in query.group_by), bucket), []).append(row)
-    for (keys, bucket), members in groups.items():
-        yield AggregateRow(
-            keys,
-            bucket,
-            {name: sum(row[name] for row in members) for name in _SUMS},
-            merge(row["duration_hist"] for row in members),
-            merge(row["ttft_hist"] for row in members),
-        )
+        keys = tuple(key_value(row, name) for name in query.group_by)
+        values = {name: row[name] for name in SUMS}
+        yield AggregateRow(keys, bucket, values, row["duration_hist"], row["ttft_hist"])

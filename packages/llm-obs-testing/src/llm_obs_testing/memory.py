@@ -4,46 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
-from llm_obs_core.errors import LlmObsError, PermanentError, StoreError
-from llm_obs_core.interfaces import (
-    AggregateQuery,
-    AggregateResult,
-    ContentItem,
-    Coverage,
-    Cursor,
-    Scope,
-    SinkLimits,
-    SinkPart,
-    SinkWrite,
-    StoredSpan,
-    StoredSpans,
-    StoredTrace,
-    TraceFilter,
-    TraceOutline,
-    TracePage,
-    TraceSummary,
-    ValueCount,
-)
-from llm_obs_core.model import (
-    CONTENT_SLOTS,
-    MEASURE_KEYS,
-    SEQUENCE_COLUMN,
-    SPAN_COLUMNS,
-    PayloadKind,
-    Position,
-    Span,
-)
+from llm_obs_core.errors import PermanentError, StoreError
+from llm_obs_core.interfaces import ContentItem, SinkLimits, SinkPart, SinkWrite, StoredAnnotation
+from llm_obs_core.model import CONTENT_SLOTS, PayloadKind, Position, Span
 
-from llm_obs_testing.arrow import decode
-from llm_obs_testing.measures import MINUTE_NS, aggregate, key_value, measure_rows
-from llm_obs_testing.parts import Annotation, Correction, make_annotations, make_parts
+from llm_obs_testing.measures import measure_rows
+from llm_obs_testing.memory_reader import MemoryReader
+from llm_obs_testing.parts import Correction, make_parts
 from llm_obs_testing.rows import Row, rows_of, without_content
-from llm_obs_testing.traces import matches, summarize
 
 __all__ = ["MemoryReader", "MemorySink", "MemoryStore", "UpsertSink"]
 
@@ -58,8 +30,6 @@ KINDS: Final = frozenset(
     }
 )
 """What the sinks in memory take."""
-
-_COLUMNS = [column.name for column in SPAN_COLUMNS]
 
 
 class _Stored(msgspec.Struct):
@@ -76,7 +46,7 @@ class _Taken(msgspec.Struct):
     spans: list[_Stored] = []
     measures: dict[Position, list[Row]] = {}
     calls: list[Row] = []
-    annotations: list[Annotation] = []
+    annotations: list[StoredAnnotation] = []
     corrections: list[Correction] = []
 
     def into(self, store: MemoryStore) -> None:
@@ -84,8 +54,7 @@ class _Taken(msgspec.Struct):
             store.traces.setdefault((self.tenant, item.span.trace_id), {})[item.span.span_id] = item
         store.put_measures(self.tenant, self.measures)
         store.calls |= {(self.tenant, row["trace_id"], row["span_id"]): row for row in self.calls}
-        for said in self.annotations:
-            store.put_annotation(self.tenant, said)
+        store.annotate(self.annotations)
         for correction in self.corrections:
             store.correct(self.tenant, correction)
 
@@ -105,7 +74,9 @@ def _taken(part: SinkPart) -> _Taken:
         case PayloadKind.CALLS:
             taken.calls = rows_of(part.rows)
         case PayloadKind.ANNOTATIONS:
-            taken.annotations = [msgspec.convert(row, Annotation) for row in rows_of(part.rows)]
+            taken.annotations = [
+                msgspec.convert(row | {"tenant": part.tenant}, StoredAnnotation) for row in rows_of(part.rows)
+            ]
         case PayloadKind.CORRECTIONS:
             taken.corrections = [msgspec.convert(row, Correction) for row in rows_of(part.rows)]
     return taken
@@ -123,21 +94,7 @@ def _spans(part: SinkPart) -> list[_Stored]:
 
 
 def _measures(part: SinkPart) -> dict[Position, list[Row]]:
-    rows = measure_rows(part.rows)
-    column = part.rows.columns().get(SEQUENCE_COLUMN.name)
-    sequences = [part.last.sequence] * len(rows) if column is None else decode(column)
-    found: dict[Position, list[Row]] = {}
-    for sequence, row in zip(sequences, rows, strict=True):
-        found.setdefault(msgspec.structs.replace(part.last, sequence=sequence), []).append(row)
-    return found
-
-
-class _Trace(msgspec.Struct):
-    tenant: str
-    items: list[_Stored]
-
-    def summary(self) -> TraceSummary:
-        return summarize(self.tenant, [item.row for item in self.items])
+    return {part.last: measure_rows(part.rows)}
 
 
 class MemoryStore:
@@ -156,7 +113,7 @@ class MemoryStore:
         self.position: Position | None = None
         self.received_ns: int | None = None
         self.traces: dict[tuple[str, bytes], dict[bytes, _Stored]] = {}
-        self.annotations: dict[tuple[str, bytes, bytes | None, str], Annotation] = {}
+        self.annotations: dict[tuple[str, bytes, bytes | None, str], StoredAnnotation] = {}
         self.calls: dict[tuple[str, bytes, bytes], Row] = {}
         self.corrections: dict[tuple[str, bytes], Correction] = {}
         self._measures: dict[tuple[str, Position], list[Row]] = {}
@@ -172,10 +129,13 @@ class MemoryStore:
         self._added += 1
         self.write(make_parts(list(spans), self._added, tenant=tenant, received_ns=received_ns))
 
-    def annotate(self, said: Iterable[Annotation], *, tenant: str = "default") -> None:
-        """Puts annotations in without a sink."""
-        self._added += 1
-        self.write([make_annotations(said, self._added, tenant=tenant)])
+    def annotate(self, said: Iterable[StoredAnnotation]) -> None:
+        """Puts annotations in, in the order in which they arrived; one of a smaller revision changes nothing."""
+        for item in said:
+            key = (item.tenant, item.trace_id, item.span_id, item.key)
+            known = self.annotations.get(key)
+            if known is None or known.revision <= item.revision:
+                self.annotations[key] = item
 
     def write(self, parts: Iterable[SinkPart]) -> None:
         """Puts parts in, all or none."""
@@ -187,13 +147,6 @@ class MemoryStore:
     def put_measures(self, tenant: str, rows: dict[Position, list[Row]]) -> None:
         """Replaces the rows of each Position."""
         self._measures |= {(tenant, position): mine for position, mine in rows.items()}
-
-    def put_annotation(self, tenant: str, said: Annotation) -> None:
-        """Keeps it unless the store has one of a greater revision."""
-        key = (tenant, said.trace_id, said.span_id, said.key)
-        known = self.annotations.get(key)
-        if known is None or known.revision <= said.revision:
-            self.annotations[key] = said
 
     def correct(self, tenant: str, said: Correction) -> None:
         """Changes a column of a span, and of its call."""
@@ -281,8 +234,6 @@ class UpsertSink:
         """Keeps part by part; one that fails leaves the parts before it."""
         check_kinds(write.parts)
         for part in _in_order(write.parts):
-            if part.kind is PayloadKind.MEASURES and SEQUENCE_COLUMN.name not in part.rows.columns():
-                raise StoreError(f"measures with a column {SEQUENCE_COLUMN.name}", where=f"{part.first} to {part.last}")
             self.store.write([part])
             await asyncio.sleep(0)
 
@@ -297,115 +248,3 @@ def check_kinds(parts: Iterable[SinkPart]) -> None:
             raise PermanentError(
                 f"rows out of: {', '.join(sorted(KINDS))}", got=str(part.kind), fix="send only what the sink declares"
             )
-
-
-class MemoryReader:
-    """A `Reader` of a `MemoryStore`."""
-
-    def __init__(self, store: MemoryStore) -> None:
-        self.store = store
-
-    async def start(self) -> None:
-        """Nothing to open."""
-
-    async def stop(self) -> None:
-        """Nothing to close."""
-
-    async def find_traces(
-        self, scope: Scope, where: TraceFilter, *, first: int, after: Cursor | None = None
-    ) -> TracePage:
-        """The newest traces that match."""
-        found: list[TraceSummary] = []
-        for (tenant, _), spans in self.store.traces.items():
-            if tenant in scope.tenants:
-                rows = [item.row for item in spans.values()]
-                summary = summarize(tenant, rows)
-                if matches(where, summary, rows) and (after is None or _place(summary) < after):
-                    found.append(summary)
-        found.sort(key=_place, reverse=True)
-        page = tuple(found[:first])
-        return TracePage(page, _place(page[-1]) if page and len(found) > first else None, self._coverage())
-
-    async def trace(self, scope: Scope, trace_id: bytes) -> StoredTrace | None:
-        """One whole trace, of the scope's first tenant that has it."""
-        found = self._found(scope, trace_id)
-        if found is None:
-            return None
-        spans = tuple(_stored(item, scope) for item in found.items)
-        return StoredTrace(found.summary(), spans, self._coverage())
-
-    async def outline(self, scope: Scope, trace_id: bytes, columns: Sequence[str]) -> TraceOutline | None:
-        """Its columns."""
-        for name in columns:
-            _check_column(name)
-        found = self._found(scope, trace_id)
-        if found is None:
-            return None
-        taken = {name: [item.row[name] for item in found.items] for name in columns}
-        return TraceOutline(found.summary(), taken, self._coverage())
-
-    async def spans(self, scope: Scope, trace_id: bytes, ids: Sequence[bytes]) -> StoredSpans | None:
-        """Some of its spans."""
-        found = self._found(scope, trace_id)
-        if found is None:
-            return None
-        spans = tuple(_stored(item, scope) for item in found.items if item.span.span_id in ids)
-        return StoredSpans(found.tenant, spans, self._coverage())
-
-    def _found(self, scope: Scope, trace_id: bytes) -> _Trace | None:
-        for tenant in scope.tenants:
-            spans = self.store.traces.get((tenant, trace_id))
-            if spans is not None:
-                ordered = sorted(spans.values(), key=lambda item: (item.span.start_ns, item.span.span_id))
-                return _Trace(tenant, ordered)
-        return None
-
-    async def aggregate(self, scope: Scope, query: AggregateQuery) -> AggregateResult:
-        """Sums of measures."""
-        for name in (*query.group_by, *query.filter):
-            _check_key(name)
-        if query.interval_ns is not None and (query.interval_ns <= 0 or query.interval_ns % MINUTE_NS):
-            raise LlmObsError(
-                "a multiple of a minute, in nanoseconds", got=str(query.interval_ns), where="interval_ns",
-                fix=f"take a multiple of {MINUTE_NS}",
-            )  # fmt: skip
-        rows = (row for tenant, row in self.store.measures if tenant in scope.tenants)
-        return AggregateResult(tuple(aggregate(rows, query)), self._coverage())
-
-    async def values(
-        self, scope: Scope, key: str, *, prefix: str = "", start_ns: int | None = None, first: int = 100
-    ) -> Sequence[ValueCount]:
-        """The commonest values."""
-        _check_key(key)
-        counts: Counter[str] = Counter()
-        for tenant, row in self.store.measures:
-            if tenant in scope.tenants and (start_ns is None or row["minute_ns"] >= start_ns // MINUTE_NS * MINUTE_NS):
-                value = key_value(row, key)
-                text = str(value).lower() if isinstance(value, bool) else str(value)
-                if value is not None and text.startswith(prefix):
-                    counts[text] += row["requests"]
-        ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-        return [ValueCount(*item) for item in ordered[:first]]
-
-    def _coverage(self) -> Coverage:
-        return Coverage(("memory",), fresh_to_ns=self.store.received_ns)
-
-
-def _check_key(name: str) -> None:
-    known = ["model", *(column.name for column in MEASURE_KEYS)]
-    if name not in known:
-        raise LlmObsError(f"a key out of: {', '.join(known)}", got=repr(name), fix="correct the name")
-
-
-def _check_column(name: str) -> None:
-    if name not in _COLUMNS:
-        raise LlmObsError(f"a column out of: {', '.join(_COLUMNS)}", got=repr(name), fix="correct the name")
-
-
-def _place(summary: TraceSummary) -> Cursor:
-    return Cursor(summary.start_ns, summary.trace_id, summary.tenant)
-
-
-def _stored(item: _Stored, scope: Scope) -> StoredSpan:
-    content = item.content if scope.content else [msgspec.structs.replace(part, body=None) for part in item.content]
-    return StoredSpan(item.span, dict(item.row), tuple(content))

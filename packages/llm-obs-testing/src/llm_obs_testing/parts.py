@@ -14,18 +14,18 @@ from llm_obs_core.model import (
     CORRECTION_COLUMNS,
     MEASURE_KEYS,
     MEASURE_VALUES,
-    SEQUENCE_COLUMN,
     Column,
     PayloadKind,
     Position,
     Span,
     Stream,
 )
+from llm_obs_core.summary.columns import is_call
 from llm_obs_core_ext.scan import scan
 
 from llm_obs_testing.measures import measure_rows
 from llm_obs_testing.otlp import request
-from llm_obs_testing.rows import Row, columns_of, is_call, rows_of
+from llm_obs_testing.rows import columns_of, rows_of
 
 __all__ = [
     "CONTENT_KEY",
@@ -92,18 +92,11 @@ def make_part(
     return _part(PayloadKind.SPANS, batch, first, last, tenant, received_ns, batch.contents(CONTENT_KEY))
 
 
-def make_measures(
-    spans: Sequence[Span], first: int, last: int | None = None, *, tenant: str = "default", received_ns: int = 0
-) -> SinkPart:
-    """A part of MEASURES, as they are derived from the spans, which are shared out among the records."""
-    last = first if last is None else last
-    size = -(-len(spans) // (last - first + 1)) or 1
-    rows: list[Row] = []
-    for number, start in enumerate(range(0, len(spans), size)):
-        measures = measure_rows(batch_of(spans[start : start + size]).measures())
-        rows += [row | {SEQUENCE_COLUMN.name: first + number} for row in measures]
-    columns = columns_of((*MEASURE_KEYS, *MEASURE_VALUES, SEQUENCE_COLUMN), rows)
-    return _part(PayloadKind.MEASURES, columns, first, last, tenant, received_ns)
+def make_measures(spans: Sequence[Span], position: int, *, tenant: str = "default", received_ns: int = 0) -> SinkPart:
+    """A part of MEASURES, as they are derived from the spans: of one record, by whose Position they are known."""
+    rows = measure_rows(batch_of(spans).measures())
+    columns = columns_of((*MEASURE_KEYS, *MEASURE_VALUES), rows)
+    return _part(PayloadKind.MEASURES, columns, position, position, tenant, received_ns)
 
 
 def make_calls(
@@ -136,7 +129,7 @@ def make_parts(
     """The parts of SPANS and MEASURES of the same records."""
     return (
         make_part(spans, first, last, tenant=tenant, received_ns=received_ns),
-        make_measures(spans, first, last, tenant=tenant, received_ns=received_ns),
+        make_measures(spans, first if last is None else last, tenant=tenant, received_ns=received_ns),
     )
 
 

@@ -1,4 +1,4 @@
-"""Rows of columns as dicts, and what rows of `SPAN_COLUMNS` mean, in plain Python."""
+"""Rows of columns as dicts."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from llm_obs_core import semconv
 from llm_obs_core.columnar import ColumnBatch
 from llm_obs_core.interfaces import Rows
-from llm_obs_core.model import CONTENT_SLOTS, Column, Span, StatusCode
+from llm_obs_core.model import CONTENT_SLOTS, Column, Span
 
 from llm_obs_testing.arrow import decode, encode
 
-__all__ = ["Row", "columns_of", "is_call", "is_error", "model_of", "rows_of", "without_content"]
+__all__ = ["Row", "columns_of", "rows_of", "without_content"]
 
 Row = dict[str, Any]
 """Column name to value."""
@@ -38,22 +37,6 @@ def columns_of(table: Iterable[Column], rows: Sequence[Row]) -> ColumnBatch:
         columns[f"{name}_index"] = encode("list<uint16>", [[index for index, _ in row] for row in buckets])
         columns[f"{name}_count"] = encode("list<uint32>", [[count for _, count in row] for row in buckets])
     return ColumnBatch(len(rows), columns)
-
-
-def is_call(row: Row) -> bool:
-    """Whether the row is a model call whose usage is added up."""
-    return row["operation"] in semconv.MODEL_CALLS and row["usage_role"] in (None, "leaf")
-
-
-def is_error(row: Row) -> bool:
-    """Whether the row failed: OTLP status error, or an error type."""
-    return row["status_code"] == StatusCode.ERROR or row["error_type"] is not None
-
-
-def model_of(row: Row) -> str | None:
-    """The model that answered, else the one asked for."""
-    found: str | None = row["response_model"] if row["response_model"] is not None else row["request_model"]
-    return found
 
 
 def without_content(span: Span) -> Span:

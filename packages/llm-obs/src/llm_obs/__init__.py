@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # as type checkers know it; importing `typing` would be all that `import llm_obs` costs
 if TYPE_CHECKING:
+    from typing import Any
+
     from llm_obs_sdk import (
         Client,
         FlushResult,

@@ -21,7 +21,9 @@ COMMANDS: Final[dict[str, str]] = {
     "plugins": "llm_obs.commands.plugins:plugins",
     "price": "llm_obs.commands.price:price",
     "query": "llm_obs.commands.query:query",
+    "sessions": "llm_obs.commands.sessions:sessions",
     "show": "llm_obs.commands.show:show",
+    "spans": "llm_obs.commands.spans:spans",
     "traces": "llm_obs.commands.traces:traces",
     "up": "llm_obs.commands.up:up",
 }
@@ -53,10 +55,13 @@ class _Lazy(click.Group):
             found: click.Command = getattr(importlib.import_module(module), attribute)
             return found
         from llm_obs_core import plugins
+        from llm_obs_core.components import component
+        from llm_obs_core.host import Hosts
+        from llm_obs_core.roles import COMMAND, Chosen
 
         if cmd_name in _offered():
-            made: click.Command = plugins.load().get("command", cmd_name).make()
-            return made
+            chosen = Chosen(cmd_name, cmd_name, "the command line", {}, cmd_name)
+            return component(COMMAND, plugins.load(), chosen).make(Hosts())
         return None
 
 

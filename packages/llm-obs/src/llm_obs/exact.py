@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
-from llm_obs_core.interfaces import StoredSpan, StoredTrace, TraceSummary
+from llm_obs_core.interfaces import FoundSpan, SessionSummary, StoredAnnotation, StoredSpan, StoredTrace, TraceSummary
 from llm_obs_core.model import SpanKind, StatusCode
 from llm_obs_core.plainjson import plain_json
 
-__all__ = ["span_json", "summary_json", "trace_json"]
+__all__ = ["annotation_json", "found_json", "session_json", "span_json", "summary_json", "trace_json"]
 
 KINDS: Final = {kind.value: kind.name for kind in SpanKind}
 STATUSES: Final = {status.value: status.name for status in StatusCode}
-INT64: Final = frozenset({"start_ns", "duration_ns", "input_tokens", "output_tokens", "cost_nano_usd", "ttft_ns"})
+INT64: Final = frozenset(
+    {"start_ns", "end_ns", "duration_ns", "input_tokens", "output_tokens", "cost_nano_usd", "ttft_ns"}
+)
 BUCKETS: Final = (
     "input_tokens",
     "output_tokens",
@@ -63,7 +66,8 @@ def trace_json(trace: StoredTrace) -> dict[str, Any]:
     """A whole trace."""
     return {
         "summary": summary_json(trace.summary),
-        "spans": [span_json(stored) for stored in trace.spans],
+        "spans": [span_json(stored, trace.annotations) for stored in trace.spans],
+        "annotations": [annotation_json(said) for said in trace.annotations],
         "coverage": {
             _camel(name): _number(value) if name == "fresh_to_ns" else value
             for name, value in msgspec.structs.asdict(trace.coverage).items()
@@ -71,8 +75,34 @@ def trace_json(trace: StoredTrace) -> dict[str, Any]:
     }
 
 
-def span_json(stored: StoredSpan) -> dict[str, Any]:
-    """One span with its content."""
+def session_json(session: SessionSummary) -> dict[str, Any]:
+    """One line of the list of sessions."""
+    fields = msgspec.structs.asdict(session)
+    return {_camel(name): _number(value) if name in INT64 else value for name, value in fields.items()}
+
+
+def found_json(found: FoundSpan, *, content: bool) -> dict[str, Any]:
+    """One span of a list, whole; bodies of content only where they are wanted."""
+    assert found.stored is not None
+    span = span_json(found.stored)
+    if not content:
+        span["content"] = [item | {"body": None} for item in span["content"]]
+    return {"tenant": found.tenant, "traceId": found.stored.span.trace_id.hex(), "span": span}
+
+
+def annotation_json(said: StoredAnnotation) -> dict[str, Any]:
+    """What was said about a trace or a span."""
+    return {
+        "spanId": said.span_id.hex() if said.span_id else None,
+        "key": said.key,
+        "value": plain_json(msgspec.json.decode(said.value)),
+        "revision": str(said.revision),
+        "receivedNs": str(said.received_ns),
+    }
+
+
+def span_json(stored: StoredSpan, annotations: Sequence[StoredAnnotation] = ()) -> dict[str, Any]:
+    """One span with its content and what was said about it."""
     span, columns = stored.span, stored.columns
     usage = {_camel(name): _number(columns[name]) for name in BUCKETS}
     return {
@@ -100,6 +130,7 @@ def span_json(stored: StoredSpan) -> dict[str, Any]:
             {"traceId": link.trace_id.hex(), "spanId": link.span_id.hex(), "attributes": plain_json(link.attributes)}
             for link in span.links
         ],
+        "annotations": [annotation_json(said) for said in annotations if said.span_id == span.span_id],
         "content": [
             {
                 "slot": item.slot,

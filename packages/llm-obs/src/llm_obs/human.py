@@ -8,7 +8,7 @@ from typing import Final
 
 from llm_obs_core.errors import LlmObsError
 
-__all__ = ["clean", "count", "duration", "moment", "money", "since_ns", "span_ns"]
+__all__ = ["clean", "count", "digits_apart", "duration", "moment", "money", "since_ns", "span_ns"]
 
 NONE: Final = "-"
 NANO: Final = 1_000_000_000
@@ -48,6 +48,11 @@ def duration(ns: int | None) -> str:
     minutes, seconds = divmod(round(ns / NANO), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}h {minutes:02d}m" if hours else f"{minutes}m {seconds:02d}s"
+
+
+def digits_apart(ids: list[str]) -> int:
+    """How many digits tell these ids apart, at least eight."""
+    return next((size for size in range(8, 32) if len({item[:size] for item in ids}) == len(set(ids))), 32)
 
 
 def count(number: int) -> str:

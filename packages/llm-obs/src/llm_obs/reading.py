@@ -5,20 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 from llm_obs_core import plugins
-from llm_obs_core.components import configured
 from llm_obs_core.config import Config
 from llm_obs_core.interfaces import Coverage, Scope
 
 from llm_obs.options import config_option, data_option, loaded
 
 if TYPE_CHECKING:
-    from llm_obs_query.stores import Failures, Stores
+    from llm_obs_query.readers import Failures, Readers
 
-__all__ = ["Asking", "read", "reading_options"]
+__all__ = ["Asking", "pages", "read", "reading_options"]
+
+PAGE_ROWS: Final = 1_000
 
 T = TypeVar("T")
 
@@ -27,14 +28,14 @@ class Asking:
     """Open readers, and what may be seen through them.
 
     Attributes:
-        stores: Every reader as one.
+        readers: Every reader as one.
         scope: The tenants asked for, content as asked for.
         failed: Readers that did not answer, when others did.
         damaged: Parts of stores that cannot be read.
     """
 
-    def __init__(self, stores: Stores, scope: Scope) -> None:
-        self.stores = stores
+    def __init__(self, readers: Readers, scope: Scope) -> None:
+        self.readers = readers
         self.scope = scope
         self.failed: Failures = []
         self.damaged: dict[str, None] = {}
@@ -90,17 +91,44 @@ def read(
     return asyncio.run(run())
 
 
+async def pages(asking: Asking, find: Callable[..., Awaitable[Any]], rows: str, limit: int) -> list[Any]:
+    """The first rows of a list, page by page.
+
+    Args:
+        asking: Who is asked.
+        find: A method of the readers, with scope and query given.
+        rows: The name of the rows in a page.
+        limit: How many.
+    """
+    found: list[Any] = []
+    after: Any = None
+    while len(found) < limit:
+        first = min(limit - len(found), PAGE_ROWS)
+        page = await find(first=first, after=after, failed=asking.failed)
+        found += getattr(page, rows)
+        asking.note(page.coverage)
+        after = page.next
+        if after is None:
+            break
+    return found
+
+
 @asynccontextmanager
 async def _opened(config: Config, scope: Scope) -> AsyncIterator[Asking]:
-    from llm_obs_query.stores import Stores
+    from llm_obs_query.configured import make_readers
+    from llm_obs_query.readers import Readers, settings_of
 
     from llm_obs.serving import configure_logs
 
     configure_logs()
-    sections = configured(plugins.load(), "reader", config.readers, config.server)
-    stores = Stores({section.name: section.make() for section in sections}, config.query.timeout_s)
-    await stores.start()
+    readers = Readers(
+        make_readers(plugins.load(), config),
+        config.query.timeout_s,
+        settings=settings_of(config),
+        max_rows=config.query.max_rows,
+    )
+    await readers.start()
     try:
-        yield Asking(stores, scope)
+        yield Asking(readers, scope)
     finally:
-        await stores.stop()
+        await readers.stop()

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import msgspec
 from llm_obs_core.errors import PermanentError, RetryableError, StoreError
-from llm_obs_core.interfaces import SinkLimits, SinkPart, SinkWrite
+from llm_obs_core.interfaces import Host, SinkLimits, SinkPart, SinkWrite
 from llm_obs_core.model import PayloadKind, Position
 from llm_obs_core.threads import in_thread
 
 from llm_obs_example.config import JsonLinesOptions
 
 
-def make(options: JsonLinesOptions) -> JsonLinesSink:
+def make(options: JsonLinesOptions, host: Host) -> JsonLinesSink:
     """The factory that `plugin.py` names; it does no work."""
-    return JsonLinesSink(Path(options.path) if options.path else Path(options.data_dir) / "spans.jsonl")
+    return JsonLinesSink(Path(options.path) if options.path else host.data_dir / "spans.jsonl")
 
 
 class JsonLinesSink:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 import msgspec
 from llm_obs_core import plugins
-from llm_obs_core.components import configured
+from llm_obs_core.components import components
 from llm_obs_core.config import load
 from llm_obs_core.errors import ConfigError, StoreError
+from llm_obs_core.interfaces import Host
 from llm_obs_core.plugins import NoOptions
+from llm_obs_core.roles import SINK
 
 from llm_obs_lake.config import LakeOptions
 
@@ -28,7 +31,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 _LATE_NS = 2**62  # every day is over then, so all that fits together is merged
 
 
-def make(_: NoOptions) -> click.Command:
+def make(options: NoOptions, host: Host) -> click.Command:
     """The factory of the command `lake`."""
     return lake
 
@@ -119,7 +122,7 @@ def _found(path: str | None, data_dir: str | None, sink: str | None) -> tuple[Fo
     config = load(path, overrides={} if data_dir is None else {"server.data_dir": data_dir})
     lakes = {
         item.name: cast(LakeOptions, item.options)
-        for item in configured(plugins.load(), "sink", config.sinks, config.server)
+        for item in components(SINK, plugins.load(), config)
         if item.registration.options is LakeOptions
     }
     options = lakes.get(sink) if sink is not None else next(iter(lakes.values()), None)
@@ -130,7 +133,7 @@ def _found(path: str | None, data_dir: str | None, sink: str | None) -> tuple[Fo
             where="sinks",
             fix="correct --sink, or the configuration",
         )
-    folder = Folder(options.folder)
+    folder = Folder(options.folder_in(Path(config.server.data_dir)))
     if not folder.catalog.exists():
         raise StoreError(
             "a lake",

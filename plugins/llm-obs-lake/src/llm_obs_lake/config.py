@@ -22,8 +22,6 @@ class LakeOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             pattern=r"^[^\x00]*$",
         ),
     ] = ""
-    data_dir: Annotated[str, Meta(description="Filled in with server.data_dir.")] = "llm-obs-data"
-    writer: Annotated[str, Meta(description="Filled in with server.writer; whose Position the sink starts from.")] = ""
     compression_level: Annotated[int, Meta(description="Level of zstd.", ge=1, le=19)] = 1
     merge: Annotated[bool, Meta(description="Whether the sink merges small segments in the background.")] = True
     merge_interval_s: Annotated[
@@ -47,7 +45,6 @@ class LakeOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = 64 * 1024**2
     threads: Annotated[int, Meta(description="Threads of the reader's DuckDB; 0 takes one a core.", ge=0, le=256)] = 0
 
-    @property
-    def folder(self) -> Path:
-        """Where the store is."""
-        return Path(self.path) if self.path else Path(self.data_dir) / "lake"
+    def folder_in(self, data_dir: Path) -> Path:
+        """Where the store is, given `server.data_dir`."""
+        return Path(self.path) if self.path else data_dir / "lake"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import duckdb
 import pyarrow as pa
@@ -26,6 +27,14 @@ def too_large(limit_bytes: int, got: str) -> LlmObsError:
         got=got,
         fix="ask for less time or fewer groups, or raise memory_limit_bytes of the lake",
     )
+
+
+_NAMES: Final = re.compile(r"\$(\w+)")
+
+
+def _used(statement: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters that stand in a statement; DuckDB refuses others."""
+    return {name: parameters[name] for name in _NAMES.findall(statement)}
 
 
 class Parameters:
@@ -83,20 +92,37 @@ class Engine:
         """The files that the thread's question has read."""
         return list(self._asking.paths)
 
+    def check_expression(self, expression: str) -> None:
+        """Refuses a regular expression that the engine's RE2 does not take.
+
+        Raises:
+            LlmObsError: It is too large, or none.
+        """
+        try:
+            with self._db.cursor() as cursor:
+                cursor.execute("SELECT regexp_matches('', $expression)", {"expression": expression})
+        except duckdb.Error as error:
+            raise LlmObsError(
+                "an RE2 expression that the lake takes",
+                got=f"{expression[:100]!r}: {str(error).partition(chr(10))[0]}",
+                where="filter.value",
+                fix="write a shorter or simpler one",
+            ) from None
+
     def rows(self, statement: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Runs a statement and returns its rows.
 
         Raises:
             UnreadableError: A file of it is not there or not whole.
         """
-        found: list[tuple[Any, ...]] = self._run(
-            lambda db: db.execute(statement, dict(parameters)).fetchall(), parameters
-        )
+        used = _used(statement, parameters)
+        found: list[tuple[Any, ...]] = self._run(lambda db: db.execute(statement, used).fetchall(), used)
         return found
 
     def table(self, statement: str, parameters: Mapping[str, Any]) -> pa.Table:
         """Runs a statement and returns its rows as a table; raises as `rows`."""
-        return self._run(lambda db: db.sql(statement, params=dict(parameters)).to_arrow_table(), parameters)
+        used = _used(statement, parameters)
+        return self._run(lambda db: db.sql(statement, params=used).to_arrow_table(), used)
 
     def probe(self, path: str) -> str:
         """What is wrong with a file that is read whole; empty when nothing is."""
@@ -119,7 +145,7 @@ class Engine:
                 return work(cursor)
         except duckdb.OutOfMemoryException as error:
             raise too_large(self._limit, str(error).partition("\n")[0]) from None
-        except (duckdb.ParserException, duckdb.CatalogException):
+        except (duckdb.ParserException, duckdb.CatalogException, duckdb.BinderException):
             raise
         except (duckdb.FatalException, duckdb.InternalException) as error:  # it answers nobody any more
             self._renew(db)

@@ -10,26 +10,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from llm_obs_core.model import StatusCode
 from llm_obs_core.semconv import MODEL_CALLS
+from llm_obs_core.summary.columns import SUMMARY_COLUMNS
 
 from llm_obs_lake.arrow import id_numbers, numbers
 from llm_obs_lake.schema import SCHEMAS
 
-__all__ = ["FOLDED_COLUMNS", "fold", "fold_spans", "group_starts"]
+__all__ = ["fold", "fold_spans", "group_starts"]
 
 _SCHEMA: Final = SCHEMAS["summaries"]
 _LAST: Final = 2**63 - 1
-_SUMS: Final = ("span_count", "error_count", "call_count", "input_tokens", "output_tokens", "unpriced_calls")
-_FOUND: Final = (
-    ("user_start_ns", "user_id"),
-    ("session_start_ns", "session_id"),
-    ("application_start_ns", "application"),
-)
-FOLDED_COLUMNS: Final = (
-    "trace_id", "parent_span_id", "name", "start_ns", "duration_ns", "status_code", "service", "operation", "provider",
-    "request_model", "response_model", "user_id", "session_id", "application", "input_tokens", "output_tokens",
-    "usage_role", "cost_nano_usd", "ttft_ns", "error_type",
-)  # fmt: skip
-"""The columns of spans that `fold_spans` reads."""
+_COLUMNS: Final = [column for column in SUMMARY_COLUMNS if column.name in _SCHEMA.names]
+_SUMS: Final = [column for column in _COLUMNS if column.fold in ("count", "sum")]
+_KNOWN_SUMS: Final = [column for column in _COLUMNS if column.fold == "sum_known"]
+_SETS: Final = [column for column in _COLUMNS if column.fold == "set"]
+_FOUND: Final = [
+    (f"{column.name.removesuffix('_id')}_start_ns", column.name) for column in _COLUMNS if column.fold == "first"
+]
 Ints = npt.NDArray[np.int64]
 
 
@@ -114,10 +110,11 @@ def _folded(traces: pa.Array, table: pa.Table, sets: dict[str, tuple[npt.NDArray
     out["name_start_ns"] = pa.array(found[1])
     out["name"] = names.take(found[2])
     out["service"] = services.take(found[3])
-    for name in _SUMS:
-        out[name] = pa.array(groups.sum(numbers(table[name])))
-    priced = groups.sum(numbers(table["cost_nano_usd"].is_valid()))
-    out["cost_nano_usd"] = pa.array(groups.sum(numbers(table["cost_nano_usd"])), mask=priced == 0)
+    for column in _SUMS:
+        out[column.name] = pa.array(groups.sum(numbers(table[column.name])))
+    for column in _KNOWN_SUMS:
+        known = groups.sum(numbers(table[column.name].is_valid()))
+        out[column.name] = pa.array(groups.sum(numbers(table[column.name])), mask=known == 0)
     first_call, ttft = groups.earliest(numbers(table["call_start_ns"], _LAST), numbers(table["ttft_ns"], _LAST))
     out["call_start_ns"], out["ttft_ns"] = _nullable(first_call), _nullable(ttft)
     for name, (rows, texts) in sets.items():
@@ -139,9 +136,9 @@ def fold(partials: pa.Table) -> pa.Table:
         return partials
     table = partials.combine_chunks()
     sets = {}
-    for name in ("models", "providers"):
-        lists = table[name].combine_chunks()
-        sets[name] = (numbers(pc.list_parent_indices(lists)).astype(np.int64), pc.list_flatten(lists))
+    for column in _SETS:
+        lists = table[column.name].combine_chunks()
+        sets[column.name] = (numbers(pc.list_parent_indices(lists)).astype(np.int64), pc.list_flatten(lists))
     return _folded(table["trace_id"].combine_chunks(), table, sets)
 
 
@@ -149,39 +146,52 @@ def fold_spans(spans: pa.Table) -> pa.Table:
     """The summaries of spans.
 
     Args:
-        spans: Rows with at least `FOLDED_COLUMNS`, sorted by trace id.
+        spans: Rows with at least `SUMMED_COLUMNS` of the core's table of summaries, sorted by trace id.
     """
     if not len(spans):
         return _SCHEMA.empty_table()
     start_ns = numbers(spans["start_ns"])
     end_ns = start_ns + numbers(spans["duration_ns"])
     end_ns[end_ns < start_ns] = _LAST  # clocks of senders can be anywhere
-    error = (numbers(spans["status_code"]) == StatusCode.ERROR) | numbers(spans["error_type"].is_valid())
-    leaf = pc.fill_null(pc.equal(spans["usage_role"], "leaf"), True)
-    call = numbers(pc.and_(pc.is_in(spans["operation"], pa.array(MODEL_CALLS)), leaf))
-    used = numbers(pc.or_(spans["input_tokens"].is_valid(), spans["output_tokens"].is_valid()))
-    priced = call & numbers(spans["cost_nano_usd"].is_valid())
+    rows = _rows(spans)
+    call = rows["calls"]
     columns: dict[str, Any] = {
         "start_ns": start_ns,
         "end_ns": end_ns,
-        "has_root": spans["parent_span_id"].is_null(),
+        "has_root": rows["roots"],
         "name_start_ns": start_ns,
         "name": spans["name"],
         "service": spans["service"],
-        "span_count": np.ones(len(spans), dtype=np.int64),
-        "error_count": error,
-        "call_count": call,
-        "input_tokens": numbers(spans["input_tokens"]) * call,
-        "output_tokens": numbers(spans["output_tokens"]) * call,
-        "cost_nano_usd": pa.array(numbers(spans["cost_nano_usd"]), mask=~priced),
-        "unpriced_calls": call & used & ~priced,
         "call_start_ns": pa.array(start_ns, mask=~call),
         "ttft_ns": pa.array(numbers(spans["ttft_ns"], _LAST), mask=~call),
     }
+    for column in _SUMS:
+        values = 1 if column.fold == "count" else numbers(spans[column.value])
+        columns[column.name] = values * rows[column.rows].astype(np.int64)
+    for column in _KNOWN_SUMS:
+        known = rows[column.rows] & numbers(spans[column.value].is_valid())
+        columns[column.name] = pa.array(numbers(spans[column.value]), mask=~known)
     for start, name in _FOUND:
         columns[start] = pa.array(start_ns, mask=numbers(spans[name].is_null()))
         columns[name] = spans[name]
-    rows = np.arange(len(spans), dtype=np.int64)
-    models = pc.coalesce(spans["response_model"], spans["request_model"])
-    sets = {"models": (rows, models), "providers": (rows, spans["provider"])}
+    owners = np.arange(len(spans), dtype=np.int64)
+    sets = {column.name: (owners, _texts(spans, column.value)) for column in _SETS}
     return _folded(spans["trace_id"].combine_chunks(), pa.table(columns), sets)
+
+
+def _rows(spans: pa.Table) -> dict[str, npt.NDArray[np.bool_]]:
+    """The core's `ROWS` of each span, for all spans at once."""
+    leaf = pc.fill_null(pc.equal(spans["usage_role"], "leaf"), True)
+    call = numbers(pc.and_(pc.is_in(spans["operation"], pa.array(MODEL_CALLS)), leaf))
+    used = numbers(pc.or_(spans["input_tokens"].is_valid(), spans["output_tokens"].is_valid()))
+    return {
+        "all": np.ones(len(spans), dtype=np.bool_),
+        "roots": numbers(spans["parent_span_id"].is_null()),
+        "calls": call,
+        "errors": (numbers(spans["status_code"]) == StatusCode.ERROR) | numbers(spans["error_type"].is_valid()),
+        "unpriced": call & used & ~numbers(spans["cost_nano_usd"].is_valid()),
+    }
+
+
+def _texts(spans: pa.Table, name: str) -> pa.ChunkedArray:
+    return pc.coalesce(spans["response_model"], spans["request_model"]) if name == "model" else spans[name]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
+import structlog
 from llm_obs_core.errors import PermanentError, StoreError
-from llm_obs_core.interfaces import SinkLimits, SinkPart, SinkWrite
+from llm_obs_core.interfaces import Host, SinkLimits, SinkPart, SinkWrite
 from llm_obs_core.model import PayloadKind, Position
 from llm_obs_core.threads import in_thread
 
@@ -34,9 +36,9 @@ _LIMITS: Final = SinkLimits(
 _STOPPED: Final = "a call before start or after stop"
 
 
-def make(options: LakeOptions) -> LakeSink:
+def make(options: LakeOptions, host: Host) -> LakeSink:
     """The factory of the sink `lake`."""
-    return LakeSink(options)
+    return LakeSink(options, host)
 
 
 class LakeSink:
@@ -44,12 +46,18 @@ class LakeSink:
 
     Args:
         options: The lake's options.
-        folder: Where the store is; as the options say when None.
+        host: Says where the store is and whose Position it starts from; None for a lake of its own folder, which
+            goes on after whoever wrote last.
+        folder: The store; as the options say when None.
     """
 
-    def __init__(self, options: LakeOptions, folder: Folder | None = None) -> None:
+    def __init__(self, options: LakeOptions, host: Host | None = None, folder: Folder | None = None) -> None:
         self._options = options
-        self._folder = Folder(options.folder) if folder is None else folder
+        self._writer = "" if host is None else host.writer
+        self._logger = structlog.get_logger("llm_obs.lake") if host is None else host.logger
+        if folder is None:
+            folder = Folder(options.folder_in(Path() if host is None else host.data_dir))
+        self._folder = folder
         self._catalog: Catalog | None = None
         self._thread: ThreadPoolExecutor | None = None
         self._upkeep: Background | None = None
@@ -99,8 +107,8 @@ class LakeSink:
             self._catalog = Catalog(self._folder.catalog, write=True)
             self._catalog.snapshot()  # segments of a newer version are refused here
             self._folder.remove_orphans(self._catalog.paths())
-            stored = self._catalog.position(self._options.writer)
-            self._upkeep = Background(Upkeep(self._folder, self._options), self._options.merge_interval_s)
+            stored = self._catalog.position(self._writer)
+            self._upkeep = Background(Upkeep(self._folder, self._options), self._options.merge_interval_s, self._logger)
         except BaseException:
             self._close()
             raise

@@ -3,39 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any, Final
 
 import pyarrow as pa
 from llm_obs_core.interfaces import TraceSummary
+from llm_obs_core.summary.columns import SUMMARY_COLUMNS
+
+from llm_obs_lake.schema import SCHEMAS
 
 __all__ = ["summaries_of"]
 
-_PLAIN = (
-    "trace_id",
-    "start_ns",
-    "name",
-    "service",
-    "has_root",
-    "span_count",
-    "error_count",
-    "call_count",
-    "input_tokens",
-    "output_tokens",
-    "cost_nano_usd",
-    "unpriced_calls",
-    "ttft_ns",
-    "user_id",
-    "session_id",
-    "application",
-)
+_SETS: Final = [column.name for column in SUMMARY_COLUMNS if column.fold == "set"]
+_PLAIN: Final = [name for name in SCHEMAS["summaries"].names if name in TraceSummary.__struct_fields__]
 
 
 def summaries_of(tenant: str, folded: pa.Table) -> Iterator[TraceSummary]:
     """One summary a row of `fold`."""
     for row in folded.to_pylist():
-        yield TraceSummary(
-            tenant=tenant,
-            duration_ns=row["end_ns"] - row["start_ns"],
-            models=tuple(row["models"]),
-            providers=tuple(row["providers"]),
-            **{name: row[name] for name in _PLAIN},
-        )
+        fields: dict[str, Any] = {name: tuple(row[name]) if name in _SETS else row[name] for name in _PLAIN}
+        yield TraceSummary(tenant=tenant, duration_ns=row["end_ns"] - row["start_ns"], **fields)

@@ -3,56 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from llm_obs_core.errors import LlmObsError
 from llm_obs_core.interfaces import Scope, StoredSpan, StoredSpans, StoredTrace, TraceOutline, TraceSummary
 from llm_obs_core.model import SPAN_COLUMNS
-from llm_obs_core_ext.assemble import assemble
-from llm_obs_core_ext.scan import scan
+from llm_obs_core.summary.columns import SUMMED_COLUMNS
 
 from llm_obs_lake.catalog import Segment
 from llm_obs_lake.content import read_content
-from llm_obs_lake.engine import Engine, Parameters
-from llm_obs_lake.filter import may_hold, trace_hash
-from llm_obs_lake.fold import FOLDED_COLUMNS, fold_spans
+from llm_obs_lake.engine import Engine
+from llm_obs_lake.fold import fold_spans
+from llm_obs_lake.live import LiveSpans, files_of, live_spans, spans_of
+from llm_obs_lake.said import said_of
 from llm_obs_lake.schema import SCHEMAS
 from llm_obs_lake.summary import summaries_of
-from llm_obs_lake.view import View, relation
+from llm_obs_lake.view import View
 
-__all__ = ["read_outline", "read_spans", "read_trace"]
+__all__ = ["COLUMNS", "read_outline", "read_spans", "read_trace", "stored_spans"]
 
 _SCHEMA: Final = SCHEMAS["spans"]
-_COLUMNS: Final = [column.name for column in SPAN_COLUMNS]
+COLUMNS: Final = [column.name for column in SPAN_COLUMNS]
+"""The columns that a span is returned with."""
 T = TypeVar("T")
-
-
-class _Files(NamedTuple):
-    """The files of one tenant that may hold the trace."""
-
-    view: View
-    tenant: str
-    by_path: dict[str, Segment]
-
-
-class _Found(NamedTuple):
-    """Spans of a trace, and the file that each is from."""
-
-    table: pa.Table
-    segments: list[Segment]
+Read = Callable[[str, list[Segment]], T | None]
 
 
 def read_trace(engine: Engine, view: View, scope: Scope, trace_id: bytes) -> StoredTrace | None:
     """The trace of the first tenant of the scope that has it."""
 
-    def read(files: _Files) -> StoredTrace | None:
-        found = _rows(engine, files, trace_id, _SCHEMA.names)
+    def read(tenant: str, files: list[Segment]) -> StoredTrace | None:
+        found = live_spans(engine, view, files, _SCHEMA.names, [trace_id])
         if found is None:
             return None
-        stored = _stored(engine, view, scope, files, found)
-        return StoredTrace(_summary(files, found.table), stored, view.coverage())
+        stored = stored_spans(engine, view, scope, tenant, found, [trace_id])
+        said = said_of(engine, view, tenant, [trace_id])
+        return StoredTrace(_summary(tenant, found.table), stored, view.coverage(), tuple(said))
 
     return _first(view, scope, trace_id, read)
 
@@ -65,15 +52,16 @@ def read_outline(
     Raises:
         LlmObsError: A name that is no column.
     """
-    if unknown := [name for name in columns if name not in _COLUMNS]:
-        raise LlmObsError(f"columns out of: {', '.join(_COLUMNS)}", got=repr(unknown[0]), fix="correct the name")
+    if unknown := [name for name in columns if name not in COLUMNS]:
+        raise LlmObsError(f"columns out of: {', '.join(COLUMNS)}", got=repr(unknown[0]), fix="correct the name")
+    names = list(dict.fromkeys([*SUMMED_COLUMNS, "span_id", *columns]))
 
-    def read(files: _Files) -> TraceOutline | None:
-        found = _rows(engine, files, trace_id, list(dict.fromkeys([*FOLDED_COLUMNS, "span_id", *columns])))
+    def read(tenant: str, files: list[Segment]) -> TraceOutline | None:
+        found = live_spans(engine, view, files, names, [trace_id])
         if found is None:
             return None
         taken = {name: found.table[name].to_pylist() for name in columns}
-        return TraceOutline(_summary(files, found.table), taken, view.coverage())
+        return TraceOutline(_summary(tenant, found.table), taken, view.coverage())
 
     return _first(view, scope, trace_id, read)
 
@@ -81,81 +69,55 @@ def read_outline(
 def read_spans(engine: Engine, view: View, scope: Scope, trace_id: bytes, ids: Sequence[bytes]) -> StoredSpans | None:
     """Some spans of the trace of the first tenant of the scope that has it."""
 
-    def read(files: _Files) -> StoredSpans | None:
-        found = _rows(engine, files, trace_id, _SCHEMA.names, ids) if ids else None
+    def read(tenant: str, files: list[Segment]) -> StoredSpans | None:
+        found = live_spans(engine, view, files, _SCHEMA.names, [trace_id], ids) if ids else None
         if found is None:
-            known = _rows(engine, files, trace_id, ["span_id", "start_ns"], limit="LIMIT 1")
-            return None if known is None else StoredSpans(files.tenant, (), view.coverage())
-        return StoredSpans(files.tenant, _stored(engine, view, scope, files, found, ids), view.coverage())
+            known = live_spans(engine, view, files, ["span_id"], [trace_id], limit="LIMIT 1")
+            return None if known is None else StoredSpans(tenant, (), view.coverage())
+        stored = stored_spans(engine, view, scope, tenant, found, [trace_id], ids)
+        return StoredSpans(tenant, stored, view.coverage())
 
     return _first(view, scope, trace_id, read)
 
 
-def _first(view: View, scope: Scope, trace_id: bytes, read: Callable[[_Files], T | None]) -> T | None:
+def _first(view: View, scope: Scope, trace_id: bytes, read: Read[T]) -> T | None:
     """What the first tenant that has the trace gives."""
-    hash = trace_hash(trace_id)
     for tenant in dict.fromkeys(scope.tenants):
-        blocks = view.filter_blocks(tenant, hash)  # without those of segments that were merged since
-        segments = [
-            segment
-            for segment in view.of(tenant, "spans")
-            if segment.id not in blocks or may_hold(blocks[segment.id], hash)
-        ]
-        files = _Files(view, tenant, dict(zip(view.paths(segments), segments, strict=True)))
-        if segments and (found := read(files)) is not None:
+        found = read(tenant, files_of(view, tenant, [trace_id]))
+        if found is not None:
             return found
     return None
 
 
-def _rows(
-    engine: Engine,
-    files: _Files,
-    trace_id: bytes,
-    columns: Sequence[str],
-    ids: Sequence[bytes] | None = None,
-    limit: str = "",
-) -> _Found | None:
-    """Columns of the trace's spans, or of some, by start; of spans with the same ids the one that came last."""
-    bound = Parameters()
-    needed = list(dict.fromkeys(["trace_id", "span_id", "start_ns", *columns]))
-    source = relation(files.view, files.by_path.values(), needed, bound, filename=True)
-    where = f"trace_id = {bound.bind(trace_id)}"
-    if ids is not None:
-        where += f" AND span_id IN (SELECT unnest({bound.bind(list(ids))}))"
-    names = ", ".join(f'"{name}"' for name in columns)
-    table = engine.table(
-        f"SELECT {names}, filename FROM {source} WHERE {where} ORDER BY start_ns, span_id {limit}", bound.values
-    )
-    if not len(table):
-        return None
-    of_row = [files.by_path[path] for path in table["filename"].to_pylist()]
-    table = table.select(columns).cast(pa.schema([_SCHEMA.field(name) for name in columns]))
-    if pc.count_distinct(table["span_id"]).as_py() < len(table):
-        newest: dict[bytes, int] = {}
-        for row, (span_id, segment) in enumerate(zip(table["span_id"].to_pylist(), of_row, strict=True)):
-            kept = newest.setdefault(span_id, row)
-            if segment.unit > of_row[kept].unit:
-                newest[span_id] = row
-        rows = sorted(newest.values())
-        table, of_row = table.take(rows), [of_row[row] for row in rows]
-    return _Found(table.combine_chunks(), of_row)
-
-
-def _summary(files: _Files, table: pa.Table) -> TraceSummary:
-    (summary,) = summaries_of(files.tenant, fold_spans(table))
+def _summary(tenant: str, table: pa.Table) -> TraceSummary:
+    (summary,) = summaries_of(tenant, fold_spans(table))
     return summary
 
 
-def _stored(
-    engine: Engine, view: View, scope: Scope, files: _Files, found: _Found, ids: Sequence[bytes] | None = None
+def stored_spans(
+    engine: Engine,
+    view: View,
+    scope: Scope,
+    tenant: str,
+    found: LiveSpans,
+    trace_ids: Sequence[bytes],
+    ids: Sequence[bytes] | None = None,
 ) -> tuple[StoredSpan, ...]:
-    """The spans rebuilt from their stored bytes, with their columns and content."""
-    table = found.table
-    request = assemble(*(table[name].to_pylist() for name in ("otlp_span", "otlp_scope", "otlp_resource")))
-    spans = scan(request, max_spans=len(table), max_attributes=2**31 - 1).spans()
+    """Spans rebuilt from their stored bytes, with their columns and content.
+
+    Args:
+        engine: Reads the files.
+        view: The live files.
+        scope: Whether bodies may be read.
+        tenant: Whose.
+        found: The spans, with all columns of their files.
+        trace_ids: Of which traces they are.
+        ids: Their ids, when they are not all of the traces.
+    """
     units = {segment.unit for segment in found.segments}
-    content = read_content(engine, view, scope, files.tenant, units, table["trace_id"][0].as_py(), ids)
-    rows = zip(spans, table.select(_COLUMNS).to_pylist(), found.segments, strict=True)
+    content = read_content(engine, view, scope, tenant, units, trace_ids, ids)
+    rows = zip(spans_of(found.table), found.table.select(COLUMNS).to_pylist(), found.segments, strict=True)
     return tuple(
-        StoredSpan(span, row, tuple(content.get((segment.unit, span.span_id), ()))) for span, row, segment in rows
+        StoredSpan(span, row, tuple(content.get((segment.unit, span.trace_id, span.span_id), ())))
+        for span, row, segment in rows
     )

@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-import structlog
 from llm_obs_core.errors import LlmObsError
+from llm_obs_core.interfaces import Logger
 
 from llm_obs_lake.catalog import Catalog, storage_error
 from llm_obs_lake.config import LakeOptions
@@ -134,10 +134,12 @@ class Background:
     Args:
         upkeep: What is done; closed at the end.
         interval_s: Pause between rounds, seconds.
+        logger: Told of rounds that fail.
     """
 
-    def __init__(self, upkeep: Upkeep, interval_s: float) -> None:
+    def __init__(self, upkeep: Upkeep, interval_s: float, logger: Logger) -> None:
         self._upkeep = upkeep
+        self._logger = logger
         self._interval_s = interval_s
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lake-upkeep", daemon=True)
@@ -156,7 +158,6 @@ class Background:
     def _run(self) -> None:
         with contextlib.suppress(OSError, AttributeError):  # Linux knows priorities of threads
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
-        log = structlog.get_logger("llm_obs.lake")
         trouble = ""
         while not self._stop.wait(self._interval_s):
             try:
@@ -168,4 +169,4 @@ class Background:
                 if str(error) != trouble:
                     trouble = str(error)
                     known = isinstance(error, LlmObsError)
-                    log.warning("the lake's upkeep failed", error=trouble, exc_info=None if known else error)
+                    self._logger.warning("the lake's upkeep failed", error=trouble, exc_info=None if known else error)

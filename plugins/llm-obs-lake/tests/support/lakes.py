@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-from llm_obs_core.interfaces import AggregateQuery, Scope, TraceFilter
+from llm_obs_core.interfaces import AggregateQuery, Scope, TraceQuery
 from llm_obs_core.model import Span
 from llm_obs_lake.annotations import read_annotations_of
 from llm_obs_lake.catalog import Catalog, Segment
@@ -106,7 +106,7 @@ async def answers(folder: Path) -> list[Any]:
     reader = LakeReader(options(folder))
     await reader.start()
     try:
-        page = await reader.find_traces(SCOPE, TraceFilter(), first=1000)
+        page = await reader.find_traces(SCOPE, TraceQuery(), first=1000)
         traces = [await reader.trace(SCOPE, item.trace_id) for item in page.traces]
         assert all(trace is not None for trace in traces)
         sums = await reader.aggregate(SCOPE, AggregateQuery(group_by=("model", "user_id", "minute_ns")))

@@ -17,7 +17,7 @@ import llm_obs_core_ext.measures
 import llm_obs_core_ext.scan  # noqa: F401 - compiled for the columns of today
 import msgspec
 from llm_obs_core import model
-from llm_obs_core.interfaces import AggregateQuery, Arrow, Rows, Scope, SinkPart, TraceFilter
+from llm_obs_core.interfaces import AggregateQuery, Arrow, Rows, Scope, SinkPart, TraceQuery
 from llm_obs_core.model import Column
 from llm_obs_testing.arrow import encode
 from llm_obs_testing.parts import Annotation, make_annotations, make_parts, make_write
@@ -103,7 +103,7 @@ async def _use(folder: Path, version: int) -> None:
 
 async def _check(reader: Any, new: set[bytes]) -> None:
     scope = Scope(("default",), content=True)
-    page = await reader.find_traces(scope, TraceFilter(), first=10_000)
+    page = await reader.find_traces(scope, TraceQuery(), first=10_000)
     assert page.coverage.damaged == ()
     assert len(page.traces) > len(new) > 0
     for item in page.traces:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import msgspec
-from llm_obs_core.interfaces import AggregateQuery, Reader, Scope, TraceFilter
+from llm_obs_core.interfaces import AggregateQuery, Reader, Scope, TraceQuery
 
 __all__ = ["everything"]
 
@@ -20,7 +20,7 @@ _QUERIES: Final = (
 async def everything(reader: Reader, tenant: str) -> dict[str, Any]:
     """Every trace with its content, in the order of the list, and sums of a tenant."""
     scope = Scope((tenant,), content=True)
-    page = await reader.find_traces(scope, TraceFilter(), first=10_000)
+    page = await reader.find_traces(scope, TraceQuery(), first=10_000)
     traces = []
     for item in page.traces:
         trace = await reader.trace(scope, item.trace_id)

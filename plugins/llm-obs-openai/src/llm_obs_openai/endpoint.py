@@ -2,47 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from collections.abc import Mapping
+from typing import Any, Final
 
+import msgspec
 from llm_obs_core import semconv
-from llm_obs_sdk.fields import Fields
+from llm_obs_sdk.calls import Endpoint, Library, read_object
 
-from llm_obs_openai import content, raw, request, response, responses, responses_content
-from llm_obs_openai.responses_stream import ResponsesStreamCall
-from llm_obs_openai.stream import StreamCall
+from llm_obs_openai import content, request, response, responses, responses_content
+from llm_obs_openai.responses_stream import EventReader
+from llm_obs_openai.stream import ChatReader
 
-__all__ = ["ENDPOINTS", "Endpoint"]
+__all__ = ["ENDPOINTS", "OPENAI"]
 
 
-class Endpoint(NamedTuple):
-    """One operation.
-
-    Attributes:
-        name: Tells it from the others.
-        operation: `gen_ai.operation.name`.
-        constant: Attributes of every call.
-        asked: From the request's body to attributes.
-        answered: From the answer to attributes.
-        read: From a raw answer's body to the answer as decoded JSON; raises ValueError.
-        question: From the request's body to attributes of content, JSON text each.
-        answer: From the answer to attributes of content.
-        identity: Fields of the request and the attributes that they become where no `llm_obs.context` sets them.
-        stream: The call behind a stream.
-        outcome: From the answer to finish reason and error, where an answer may tell of a failure.
-    """
-
-    name: str
-    operation: str
-    constant: Mapping[str, Any]
-    asked: Fields
-    answered: Fields
-    read: Callable[[bytes], Any]
-    question: Callable[[Mapping[str, Any]], dict[str, str]]
-    answer: Callable[[Any], dict[str, str]]
-    identity: tuple[tuple[str, str], ...] = (("user", semconv.USER_ID),)
-    stream: type[StreamCall] = StreamCall
-    outcome: Callable[[Any], tuple[str | None, str | None]] | None = None
+OPENAI: Final = Library("openai", answer_of=lambda error: getattr(error, "completion", None))
+"""`parse` raises with the completion that was paid for."""
 
 
 def _chat_question(body: Mapping[str, Any]) -> dict[str, str]:
@@ -62,38 +37,54 @@ def _nothing(_: Any) -> dict[str, str]:
     return {}  # the conventions have no place for the texts and vectors of embeddings
 
 
+class _Embeddings(msgspec.Struct):
+    model: Any = None
+    usage: Any = None
+
+
+def _read_embeddings(body: bytes) -> Any:
+    """A raw embeddings response without its vectors; raises ValueError when it is no JSON object."""
+    return msgspec.structs.asdict(msgspec.json.decode(body, type=_Embeddings))
+
+
 ENDPOINTS: Final[Mapping[str, Endpoint]] = {
     "/chat/completions": Endpoint(
+        OPENAI,
         "chat_completions",
         "chat",
         {semconv.OPENAI_API_TYPE: "chat_completions"},
         request.CHAT,
         response.COMPLETION,
-        raw.read_object,
+        read_object,
         _chat_question,
         _chat_answer,
+        request.IDENTITY,
+        ChatReader,
     ),
     "/embeddings": Endpoint(
+        OPENAI,
         "embeddings",
         "embeddings",
         {},
         request.EMBEDDINGS,
         response.EMBEDDINGS,
-        raw.read_embeddings,
+        _read_embeddings,
         _nothing,
         _nothing,
+        request.IDENTITY,
     ),
     "/responses": Endpoint(
+        OPENAI,
         "responses",
         "chat",
         {semconv.OPENAI_API_TYPE: "responses"},
         responses.ASKED,
         responses.RESPONSE,
-        raw.read_object,
+        read_object,
         responses_content.question,
         responses_content.answer,
-        (("user", semconv.USER_ID), ("conversation", semconv.CONVERSATION_ID)),
-        ResponsesStreamCall,
+        responses.IDENTITY,
+        EventReader,
         responses.outcome,
     ),
 }

@@ -7,10 +7,10 @@ from llm_obs_core.plugins import Register
 
 from llm_obs_openai.config import OpenAIOptions
 
-__all__ = ["register_producers"]
+__all__ = ["register_instrumentors"]
 
 
 @hookimpl
-def register_producers(register: Register) -> None:
+def register_instrumentors(register: Register) -> None:
     """`openai`."""
     register("openai", "llm_obs_openai.instrumentor:make", OpenAIOptions, doc="Calls of the openai client.")

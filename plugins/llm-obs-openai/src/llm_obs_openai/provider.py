@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from typing import Any, Final, NamedTuple
-from urllib.parse import urlsplit
-from weakref import ref
+from typing import Any, Final
 
-from llm_obs_core import semconv
-from llm_obs_sdk.fields import CallTemplate
+from llm_obs_sdk.calls import Servers
 
-from llm_obs_openai.endpoint import Endpoint
-
-__all__ = ["COMPATIBLE", "HOSTS", "Providers", "Server"]
+__all__ = ["COMPATIBLE", "HOSTS", "Providers"]
 
 COMPATIBLE: Final = "openai-compatible"
 """A server that speaks the API and is in no table."""
@@ -49,56 +44,25 @@ CLASSES: Final = {
     "BedrockOpenAI": "aws.bedrock",
     "AsyncBedrockOpenAI": "aws.bedrock",
 }
-MAX_KNOWN: Final = 1_024
-PORTS: Final = {"https": 443, "http": 80}
 
 
-class Server(NamedTuple):
-    """Where a client's calls go: `gen_ai.provider.name`, and the attributes of its address."""
-
-    provider: str
-    attributes: Mapping[str, Any]
-
-
-class Providers:
-    """Finds a client's server, and keeps what its calls start with, for each client and base URL.
+class Providers(Servers):
+    """The servers of `openai` clients.
 
     Args:
         own: The user's table, host or host:port to provider.
     """
 
     def __init__(self, own: Mapping[str, str]) -> None:
+        super().__init__(self._provider)
         self._own = {host.lower(): provider for host, provider in own.items()}
-        self._known: dict[tuple[int, str], tuple[ref[Any], Any, CallTemplate]] = {}
 
-    def template(self, client: Any, endpoint: Endpoint) -> CallTemplate:
-        """How the spans of an `openai` client's calls of an endpoint start."""
-        url = getattr(client, "_base_url", None)
-        known = self._known.get((id(client), endpoint.name))
-        if known is not None and known[1] is url and known[0]() is client:
-            return known[2]
-        server = self.of(client)
-        constant = {**server.attributes, **endpoint.constant}
-        made = CallTemplate(endpoint.operation, server.provider, constant, endpoint.asked)
-        if len(self._known) >= MAX_KNOWN:  # clients that are made anew for every call
-            self._known.clear()
-        self._known[id(client), endpoint.name] = (ref(client), url, made)
-        return made
-
-    def of(self, client: Any) -> Server:
-        """The server of an `openai` client."""
-        url = getattr(client, "_base_url", None)
-        return self._find(client, str(client.base_url if url is None else url))
-
-    def _find(self, client: Any, url: str) -> Server:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port or PORTS.get(parts.scheme)
-        provider = self._own.get(f"{host}:{port}") or self._own.get(host or "")
-        if provider is None:
-            named = [CLASSES[kind.__name__] for kind in type(client).__mro__ if kind.__name__ in CLASSES]
-            provider = named[0] if named else _by_host(host or "")
-        address = {semconv.SERVER_ADDRESS: host, semconv.SERVER_PORT: port}
-        return Server(provider, {key: value for key, value in address.items() if value})
+    def _provider(self, client: Any, host: str, port: int | None) -> str:
+        provider = self._own.get(f"{host}:{port}") or self._own.get(host)
+        if provider is not None:
+            return provider
+        named = [CLASSES[kind.__name__] for kind in type(client).__mro__ if kind.__name__ in CLASSES]
+        return named[0] if named else _by_host(host)
 
 
 def _by_host(host: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from llm_obs_core import semconv
 from llm_obs_sdk.fields import Fields
 
-__all__ = ["CHAT", "EMBEDDINGS", "output_type", "streamed", "tier"]
+__all__ = ["CHAT", "EMBEDDINGS", "IDENTITY", "USER", "output_type", "streamed", "tier"]
 
 
 def _choices(value: Any) -> Any:
@@ -42,6 +42,10 @@ def output_type(value: Any) -> Any:
 def _modality(value: Any) -> Any:
     return "speech" if isinstance(value, (list, tuple)) and "audio" in value else None
 
+
+USER: Final = ("user", semconv.USER_ID, "text")
+IDENTITY: Final = Fields((USER,))
+"""Who the request is for."""
 
 CHAT: Final = Fields(
     (

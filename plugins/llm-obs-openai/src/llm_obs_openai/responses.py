@@ -8,10 +8,20 @@ from typing import Any, Final
 from llm_obs_core import semconv
 from llm_obs_sdk.fields import Always, Fields, Part
 
-from llm_obs_openai.request import output_type, streamed, tier
+from llm_obs_openai.request import USER, output_type, streamed, tier
 from llm_obs_openai.response import OK, PARTIAL, REPORTED, fields
 
-__all__ = ["ASKED", "RESPONSE", "TERMINAL", "outcome"]
+__all__ = ["ASKED", "IDENTITY", "RESPONSE", "TERMINAL", "outcome"]
+
+
+def _conversation(value: Any) -> Any:
+    """An id, or an object with one."""
+    ident = value.get("id") if isinstance(value, dict) else value
+    return ident if isinstance(ident, str) and ident else None
+
+
+IDENTITY: Final = Fields((USER, ("conversation", semconv.CONVERSATION_ID, _conversation)))
+"""Who the request is for."""
 
 ASKED: Final = Fields(
     (

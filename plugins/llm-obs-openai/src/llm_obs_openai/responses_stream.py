@@ -2,48 +2,55 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from llm_obs_core import semconv
 
-from llm_obs_openai import content
-from llm_obs_openai.call import caught
+from llm_obs_openai import content, responses_content
 from llm_obs_openai.response import fields
-from llm_obs_openai.responses import TERMINAL
-from llm_obs_openai.stream import StreamCall
+from llm_obs_openai.responses import RESPONSE, TERMINAL
 
-__all__ = ["ResponsesStreamCall"]
+if TYPE_CHECKING:
+    from llm_obs_core.interfaces import AnswerClock
+    from llm_obs_sdk.calls import Call
+
+__all__ = ["EventReader"]
 
 TEXTS: Final = frozenset({"response.output_text.delta", "response.refusal.delta"})
 
 
-class ResponsesStreamCall(StreamCall):
-    """The call behind a stream of response events; see `StreamCall`."""
+class EventReader:
+    """A `ChunkReader` of response events.
 
-    __slots__ = ("failure", "text", "whole")
+    Args:
+        clock: Of the stream.
+        capture: Whether content is recorded.
+    """
 
-    def __init__(self, recorder: Any, span: Any, capture: bool, endpoint: Any) -> None:
-        super().__init__(recorder, span, capture, endpoint)
-        self.whole = False  # an event has carried the response in its last state
+    __slots__ = ("capture", "clock", "ended", "failure", "last", "settled", "text")
+
+    def __init__(self, clock: AnswerClock, capture: bool) -> None:
+        self.clock = clock
+        self.capture = capture
+        self.last: Any = None  # the response, as the last event had it that carried one
+        self.ended = False  # … in its last state
+        self.settled = False  # the clock has seen content: only counts are left to do
         self.text: list[str] = []
         self.failure: str | None = None
 
     def chunk(self, chunk: Any) -> None:
-        """Looks at one event. Never raises."""
-        try:
-            said = chunk.__dict__
-            if self.settled and not self.capture:
-                self.clock.chunks += 1
-            else:
-                self._delta(said)
-            if "response" in said:
-                self.first = said["response"]
-                self.whole = fields(self.first).get("status") in TERMINAL
-            elif said.get("type") == "error":
-                code = said.get("code")
-                self.failure = code if isinstance(code, str) and code else "error"
-        except Exception as error:  # an event of another shape, a clock that fails: the stream goes on
-            caught(self.recorder, "chunk", error)
+        """Looks at one event."""
+        said = chunk.__dict__
+        if self.settled and not self.capture:
+            self.clock.chunks += 1
+        else:
+            self._delta(said)
+        if "response" in said:
+            self.last = said["response"]
+            self.ended = fields(self.last).get("status") in TERMINAL
+        elif said.get("type") == "error":
+            code = said.get("code")
+            self.failure = code if isinstance(code, str) and code else "error"
 
     def _delta(self, said: dict[str, Any]) -> None:
         kind, delta = said.get("type"), said.get("delta")
@@ -57,26 +64,25 @@ class ResponsesStreamCall(StreamCall):
         if text and self.capture:
             self.text.append(str(delta))
 
-    def finish(self, outcome: str, error: BaseException | None = None) -> None:
-        """As of every stream; one that is left when its last event has come is complete."""
-        super().finish("completed" if self.whole and outcome in ("closed", "abandoned") else outcome, error)
+    def whole(self) -> bool:
+        """Whether the response has come in its last state."""
+        return self.ended
 
-    def _said(self) -> str | None:
-        if self.whole:
-            found: str | None = self.endpoint.answer(self.first).get(semconv.OUTPUT_MESSAGES)
-            return found
+    def messages(self) -> str | None:
+        """What has come, as JSON text."""
+        if self.ended:
+            return responses_content.answer(self.last).get(semconv.OUTPUT_MESSAGES)
         parts = [{"type": "text", "content": "".join(self.text)}] if self.text else []
         return content.encode([content.output_message(parts, None)])
 
-    def _attributes(self, outcome: str) -> dict[str, Any]:
+    def attributes(self, call: Call, outcome: str) -> dict[str, Any]:
+        """What the last response said, and how it ended."""
         found: dict[str, Any] = {}
-        self.endpoint.answered.into(found, self.first)
-        if self.whole:
-            self.concluded(self.first)
+        RESPONSE.into(found, self.last)
+        if self.ended:
+            call.concluded(self.last)
         elif outcome != "completed" or self.failure is not None:
             found[semconv.COMPLETENESS] = "aborted"
         if self.failure is not None and outcome != "error":
-            self.failed(self.failure)
-        if self.status is not None:
-            found[semconv.HTTP_RESPONSE_STATUS_CODE] = self.status
+            call.failed(self.failure)
         return found

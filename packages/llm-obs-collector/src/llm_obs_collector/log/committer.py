@@ -7,37 +7,61 @@ import errno
 import os
 import threading
 import time
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
 
-from llm_obs_core.errors import RetryableError
+from llm_obs_core.errors import FencedError, LlmObsError, RetryableError
 from llm_obs_core.model import Codec, LogRecord
-from llm_obs_core_ext.segment import Frames
+from llm_obs_core_ext.frames import Frames
 
 from llm_obs_collector.log.codec import compress
-from llm_obs_collector.log.directory import LogDirectory
+from llm_obs_collector.log.directory import StreamDirectory
+from llm_obs_collector.log.extra import pack_extra
 from llm_obs_collector.log.recovery import Segment
 
-__all__ = ["Committer", "Group", "Waiting"]
+__all__ = ["Committer", "Group", "Refusal", "Waiting"]
 
-MAX_GROUP_BYTES = 32 * 1024 * 1024
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+MAX_GROUP_BYTES: Final = 32 * 1024 * 1024
+NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Waiting(NamedTuple):
-    """A record on its way to the disk, and the future of its sequence."""
+    """Records that are appended together, and the future of the first one's sequence; the others' follow it.
 
-    record: LogRecord
+    Attributes:
+        records: At least one.
+        expect: The stream's last sequence, 0 when it must hold none; None when that does not matter.
+        future: Resolved when they are durable.
+    """
+
+    records: Sequence[LogRecord]
+    expect: int | None
     future: asyncio.Future[int]
 
 
 class Group(NamedTuple):
-    """One commit that went well, for those that follow the log; `items` are those of each record."""
+    """One commit that went well, for those that follow the log.
+
+    Attributes:
+        first_sequence: Of its first record; the others follow without gaps.
+        items: Of each record.
+        bytes: Written.
+        seconds: Taken.
+        segment: The file that they are in, with everything durable in it.
+    """
 
     first_sequence: int
     items: list[int]
     bytes: int
     seconds: float
+    segment: Segment
+
+
+class Refusal(NamedTuple):
+    """A commit that the disk refused: why, and whether the segment was given up, so that nothing writes it any more."""
+
+    reason: str
+    gave_up: bool
 
 
 class Committer(threading.Thread):
@@ -50,50 +74,53 @@ class Committer(threading.Thread):
     Args:
         directory: Where segments are made.
         loop: The event loop of the senders.
-        next_sequence: The first sequence to give.
+        last_sequence: The last record's, 0 when there is none.
+        next_sequence: The first sequence to give; greater than `last_sequence`.
         segment_bytes: Size at which a new segment is begun.
         codec: Compression of payloads.
         committed: Called on the loop after each group.
-        failed: Called on the loop with the reason when the disk has refused one.
+        failed: Called on the loop when the disk has refused one.
+        free: Called in the thread when the disk has no room; whether some was made.
     """
 
     def __init__(
         self,
-        directory: LogDirectory,
+        directory: StreamDirectory,
         loop: asyncio.AbstractEventLoop,
         *,
+        last_sequence: int,
         next_sequence: int,
         segment_bytes: int,
         codec: Codec,
         committed: Callable[[Group], None],
-        failed: Callable[[str], None],
+        failed: Callable[[Refusal], None],
+        free: Callable[[], bool] = lambda: False,
     ) -> None:
         super().__init__(name="llm-obs-log-commit", daemon=True)
         self._directory = directory
         self._loop = loop
+        self._last = last_sequence
         self._next = next_sequence
         self._segment_bytes = segment_bytes
         self._codec = codec
         self._committed = committed
         self._failed = failed
+        self._free = free
         self._wake = threading.Condition()
         self._queue: list[Waiting] = []
         self._stopping = False
         self._floor = 0
         self._fd = -1
         self._size = 0
-        self.sealed: list[Segment] = []
-        """Segments that this committer has finished; appended before the next one is begun."""
-        self.active: Segment | None = None
-        """The segment being written, up to what is durable."""
+        self._active: Segment | None = None
 
     def put(self, waiting: Waiting) -> None:
-        """Queues a record; its future is resolved when it is durable."""
+        """Queues records; their future is resolved when they are durable."""
         with self._wake:
             self._queue.append(waiting)
             self._wake.notify()
 
-    def go_on_behind(self, sequence: int) -> None:
+    def go_on_after(self, sequence: int) -> None:
         """Gives no sequence up to this one any more."""
         self._floor = max(self._floor, sequence)
 
@@ -117,7 +144,7 @@ class Committer(threading.Thread):
             while group:
                 taken, room = 0, MAX_GROUP_BYTES
                 while taken < len(group) and room > 0:
-                    room -= len(group[taken].record.payload)
+                    room -= sum(len(record.payload) for record in group[taken].records)
                     taken += 1
                 self._commit(group[:taken])
                 group = group[taken:]
@@ -134,37 +161,60 @@ class Committer(threading.Thread):
                 return
             if self._fd >= 0 and self._size + frames.nbytes > self._segment_bytes:
                 self._seal()
-            if self._fd < 0:
-                self._begin(first)
-            self._write(frames)
+            try:
+                self._store(frames, first)
+            except OSError as error:
+                if error.errno not in NO_ROOM or not self._free():
+                    raise
+                self._store(frames, first)
         except Exception as error:  # whatever it is, the senders are told and the thread lives on
             self._resolve(group, error)
             return
-        self._next = first + len(group)
+        items = [record.accepted for waiting in group for record in waiting.records]
+        self._next = first + len(items)
+        self._last = self._next - 1
         self._size += frames.nbytes
-        assert self.active is not None
-        self.active = self.active._replace(last=self._next - 1, size_bytes=self._size)
-        done = Group(first, [item.record.accepted for item in group], frames.nbytes, time.perf_counter() - started)
+        assert self._active is not None
+        self._active = self._active._replace(last=self._last, size_bytes=self._size)
+        done = Group(first, items, frames.nbytes, time.perf_counter() - started, self._active)
         self._resolve(group, None, first, done)
 
     def _frame(self, group: list[Waiting], first: int) -> tuple[Frames, list[Waiting]]:
-        """Those records that fit the format; the senders of others are told, their neighbours go on."""
+        """Those that fit the format and expect what there is; senders of others are told, their neighbours go on."""
         frames = Frames()
         sound: list[Waiting] = []
-        for item in group:
+        sequence, last = first, self._last
+        for waiting in group:
+            before = frames.mark()
             try:
-                payload = compress(item.record.payload, self._codec)
-                frames.add(item.record, first + len(sound), self._codec, payload)
+                if waiting.expect is not None and waiting.expect != last:
+                    raise _fenced(waiting.expect, last)
+                for index, record in enumerate(waiting.records):
+                    payload = compress(record.payload, self._codec)
+                    frames.add(
+                        record,
+                        sequence + index,
+                        self._codec,
+                        payload,
+                        extra=pack_extra(record),
+                        group_index=index,
+                        group_size=len(waiting.records),
+                    )
             except Exception as error:
-                self._resolve([item], error)
-            else:
-                sound.append(item)
+                frames.rollback(before)
+                self._resolve([waiting], error)
+                continue
+            sound.append(waiting)
+            sequence += len(waiting.records)
+            last = sequence - 1
         return frames, sound
 
-    def _begin(self, first: int) -> None:
-        self._fd, path = self._directory.create(first)
-        self._size = 0
-        self.active = Segment(path, first, first - 1, 0)
+    def _store(self, frames: Frames, first: int) -> None:
+        if self._fd < 0:
+            self._fd, path = self._directory.create(first)
+            self._size = 0
+            self._active = Segment(path, first, first - 1, 0)
+        self._write(frames)
 
     def _write(self, frames: Frames) -> None:
         try:
@@ -193,9 +243,7 @@ class Committer(threading.Thread):
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
-        if self.active is not None and self.active.last >= self.active.first:
-            self.sealed.append(self.active)
-        self.active = None
+        self._active = None
 
     def _resolve(
         self, group: list[Waiting], error: Exception | None, first: int = 0, done: Group | None = None
@@ -209,18 +257,30 @@ class Committer(threading.Thread):
                 fix="free space on it or move server.data_dir; senders are asked to come back meanwhile",
                 retry_after_s=1.0,
             )
+        gave_up = self._fd < 0
 
         def tell() -> None:
             if done is not None:
                 self._committed(done)
             elif isinstance(error, OSError):
-                self._failed(error.strerror or str(error))
-            for place, item in enumerate(group):
-                if item.future.cancelled():
-                    continue
-                if failure is None:
-                    item.future.set_result(first + place)
+                self._failed(Refusal(error.strerror or str(error), gave_up))
+            sequence = first
+            for waiting in group:
+                if waiting.future.cancelled():
+                    pass
+                elif failure is None:
+                    waiting.future.set_result(sequence)
                 else:
-                    item.future.set_exception(failure)
+                    waiting.future.set_exception(failure)
+                sequence += len(waiting.records)
 
         self._loop.call_soon_threadsafe(tell)
+
+
+def _fenced(expected: int, last: int) -> LlmObsError:
+    return FencedError(
+        f"a stream that ends at sequence {expected or 'none'}",
+        got=f"one that ends at {last or 'none'}",
+        where="log",
+        fix="let one process derive from a log: stop the other one, or give it another server.writer",
+    )

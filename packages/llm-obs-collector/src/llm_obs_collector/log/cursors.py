@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import structlog
 
-from llm_obs_collector.log.directory import LogDirectory
+from llm_obs_collector.log.directory import StreamDirectory
 
 __all__ = ["Cursors"]
 
@@ -21,7 +21,7 @@ class Cursors:
         directory: Where they are kept, a file each.
     """
 
-    def __init__(self, directory: LogDirectory) -> None:
+    def __init__(self, directory: StreamDirectory) -> None:
         self._directory = directory
         self._sequences: dict[str, int] = {}
         self._written: dict[str, int] = {}

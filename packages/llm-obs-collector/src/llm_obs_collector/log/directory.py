@@ -1,18 +1,21 @@
-"""The log's folder: lock, segments, cursors, quarantine. Folders are 0700 and files 0600."""
+"""The log's folder: lock, segments and cursors of each stream, quarantine. Folders are 0700 and files 0600."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Final
 
+from llm_obs_core.model import Stream
 from llm_obs_core.owned import OwnedFolder, sync_directory
 
 from llm_obs_collector.log import cursorfile
 
-__all__ = ["LogDirectory"]
+__all__ = ["LogDirectory", "StreamDirectory"]
 
-SUFFIX = ".seg"
-CURSOR = ".cursor"
+SUFFIX: Final = ".seg"
+CURSOR: Final = ".cursor"
+SPARE: Final = "spare.bin"
 
 
 class LogDirectory:
@@ -27,8 +30,10 @@ class LogDirectory:
     def __init__(self, root: Path, writer: str, partition: int = 0) -> None:
         self.home = root / writer
         self.path = self.home / str(partition)
-        self.cursors = self.path / "cursors"
-        self.quarantine = self.path / "quarantine"
+        self.streams = {
+            Stream.ACCEPTED: StreamDirectory(self.path),
+            Stream.DERIVED: StreamDirectory(self.path / "derived"),
+        }
         self._owned = OwnedFolder(
             self.home, alone="a log that no other process has open", elsewhere="server.data_dir or server.writer"
         )
@@ -39,11 +44,47 @@ class LogDirectory:
         Raises:
             StoreError: Another process has the log, or the folder cannot be written.
         """
-        self._owned.open((self.path, self.cursors))
+        self._owned.open([folder for stream in self.streams.values() for folder in (stream.path, stream.cursors)])
 
     def close(self) -> None:
         """Gives the lock back."""
         self._owned.close()
+
+    def keep_spare(self, nbytes: int) -> bool:
+        """Takes disk blocks that only derived records may use, once the disk has no others; False when it cannot."""
+        path = self.path / SPARE
+        try:
+            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            try:
+                if os.fstat(fd).st_blocks * 512 < nbytes:
+                    os.posix_fallocate(fd, 0, nbytes)
+            finally:
+                os.close(fd)
+        except OSError:
+            path.unlink(missing_ok=True)
+            return False
+        return True
+
+    def use_spare(self) -> bool:
+        """Gives those blocks back to the disk; False when there were none."""
+        try:
+            (self.path / SPARE).unlink()
+        except OSError:
+            return False
+        return True
+
+
+class StreamDirectory:
+    """The files of one stream.
+
+    Args:
+        path: Its folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.cursors = path / "cursors"
+        self.quarantine = path / "quarantine"
 
     def segments(self) -> list[tuple[int, Path]]:
         """First sequence and file of each segment, oldest first."""

@@ -11,8 +11,8 @@ from typing import NamedTuple
 from llm_obs_core.owned import sync_directory
 from llm_obs_core_ext.segment import Damage, Header, headers, scan
 
-from llm_obs_collector.log.directory import LogDirectory
-from llm_obs_collector.log.seen import Seen, kept
+from llm_obs_collector.log.directory import StreamDirectory
+from llm_obs_collector.log.seen import Known, Seen, kept, seen_of
 from llm_obs_collector.log.tally import Tally
 
 __all__ = ["Recovered", "Segment", "recover"]
@@ -33,7 +33,7 @@ class Recovered(NamedTuple):
     Attributes:
         segments: Oldest first; empty files are gone.
         tally: The items of each sound record.
-        recent: Requests within the window of recognition: (tenant, digest) to sequence and age in seconds.
+        recent: Requests within the window of recognition, to sequence and age in seconds.
         corrupt_records: Damaged places before the end of a segment.
         torn_bytes: Bytes cut from the end of the newest segment.
         gaps: First and last of the sequences that are in no segment, though later ones are.
@@ -41,17 +41,17 @@ class Recovered(NamedTuple):
 
     segments: list[Segment]
     tally: Tally
-    recent: dict[tuple[str, bytes], tuple[int, float]]
+    recent: dict[Known, tuple[int, float]]
     corrupt_records: int
     torn_bytes: int
     gaps: list[tuple[int, int]]
 
 
-def recover(directory: LogDirectory, dedup_window_s: float) -> Recovered:
+def recover(directory: StreamDirectory, dedup_window_s: float) -> Recovered:
     """Reads every segment's headers and the newest segment whole."""
     files = directory.segments()
     segments: list[Segment] = []
-    recent: dict[tuple[str, bytes], tuple[int, float]] = {}
+    recent: dict[Known, tuple[int, float]] = {}
     tally = Tally()
     corrupt = torn = 0
     gaps: list[tuple[int, int]] = []
@@ -82,7 +82,8 @@ def recover(directory: LogDirectory, dedup_window_s: float) -> Recovered:
             continue
         for header in found:
             tally.add(header.sequence, header.accepted)
-            _remember(recent, header, now_ns, dedup_window_s)
+            if (known := seen_of(header)) is not None:
+                _remember(recent, known, now_ns, dedup_window_s)
         segments.append(Segment(path, first, tally.last, size))
         if newest:
             _make_durable(path)
@@ -90,12 +91,10 @@ def recover(directory: LogDirectory, dedup_window_s: float) -> Recovered:
     return Recovered(segments, tally, recent, corrupt, torn, gaps)
 
 
-def _remember(
-    recent: dict[tuple[str, bytes], tuple[int, float]], item: Header | Seen, now_ns: int, window_s: float
-) -> None:
+def _remember(recent: dict[Known, tuple[int, float]], item: Seen, now_ns: int, window_s: float) -> None:
     age_s = max(0.0, (now_ns - item.received_ns) / 1e9)
     if age_s < window_s:
-        recent[item.tenant, item.digest] = (item.sequence, age_s)
+        recent[item.key] = (item.sequence, age_s)
 
 
 def _read(path: Path, first: int, *, whole: bool, below: int | None) -> tuple[list[Header], list[Damage], int]:
@@ -116,7 +115,7 @@ def _read(path: Path, first: int, *, whole: bool, below: int | None) -> tuple[li
             view.release()
 
 
-def _cut(directory: LogDirectory, path: Path, item: Damage) -> int:
+def _cut(directory: StreamDirectory, path: Path, item: Damage) -> int:
     data = path.read_bytes()[item.start : item.end]
     if data.strip(b"\0"):
         directory.keep_damage(path, item.start, data)

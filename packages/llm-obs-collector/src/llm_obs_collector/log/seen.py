@@ -1,6 +1,8 @@
 """Digests of trimmed segments, for as long as a resend is recognised: a file each, written before the segment goes.
 
-magic "LOS1" · (sequence u64 · received_ns u64 · digest 16 bytes · tenant_bytes u8 · tenant)* · crc32c u32
+magic "LOS2" · (sequence u64 · received_ns u64 · digest 16 bytes · slice u16 · tenant_bytes u8 · tenant)* · crc32c u32
+
+"LOS1" had no slice.
 """
 
 from __future__ import annotations
@@ -14,30 +16,57 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from llm_obs_core.model import LogRecord
 from llm_obs_core.owned import sync_directory
 from llm_obs_core_ext.checksum import crc32c
 from llm_obs_core_ext.segment import Header, headers, scan
 
-from llm_obs_collector.log.directory import LogDirectory
+from llm_obs_collector.log.directory import StreamDirectory
+from llm_obs_collector.log.extra import extra_of
 
-__all__ = ["Seen", "keep", "kept"]
+__all__ = ["Known", "Seen", "keep", "kept", "key_of", "seen_of"]
 
-MAGIC: Final = b"LOS1"
+Known = tuple[str, bytes, int]
+"""What a request's record is recognised by: tenant, digest, slice."""
+
+MAGIC: Final = b"LOS2"
+OLD_MAGIC: Final = b"LOS1"
+UNKNOWN: Final = bytes(16)
+"""The digest of what is not to be recognised."""
 SUFFIX: Final = ".seen"
-_ENTRY = struct.Struct("<QQ16sB")
+_ENTRY = struct.Struct("<QQ16sHB")
+_OLD_ENTRY = struct.Struct("<QQ16sB")
 _CRC = struct.Struct("<I")
 
 
 class Seen(NamedTuple):
-    """A request that was stored."""
+    """A record that was stored."""
 
     sequence: int
     received_ns: int
     digest: bytes
+    slice: int
     tenant: str
 
+    @property
+    def key(self) -> Known:
+        """What it is recognised by."""
+        return self.tenant, self.digest, self.slice
 
-def keep(directory: LogDirectory, segment: Path, window_s: float) -> None:
+
+def key_of(record: LogRecord) -> Known | None:
+    """What a record is recognised by; None when it is not to be."""
+    return None if record.digest == UNKNOWN else (record.tenant, record.digest, record.slice)
+
+
+def seen_of(header: Header) -> Seen | None:
+    """The same of a record on disk."""
+    if header.digest == UNKNOWN:
+        return None
+    return Seen(header.sequence, header.received_ns, header.digest, extra_of(header.extra).slice, header.tenant)
+
+
+def keep(directory: StreamDirectory, segment: Path, window_s: float) -> None:
     """Writes the digests of a segment that is about to be trimmed, and removes files whose digests are all too old."""
     horizon = time.time_ns() - int(window_s * 1e9)
     for path in directory.path.glob(f"*{SUFFIX}"):
@@ -45,9 +74,9 @@ def keep(directory: LogDirectory, segment: Path, window_s: float) -> None:
             path.unlink(missing_ok=True)
     data = bytearray(MAGIC)
     for header in _headers(segment):
-        if header.received_ns >= horizon:
-            tenant = header.tenant.encode()
-            data += _ENTRY.pack(header.sequence, header.received_ns, header.digest, len(tenant)) + tenant
+        if header.received_ns >= horizon and (seen := seen_of(header)) is not None:
+            tenant = seen.tenant.encode()
+            data += _ENTRY.pack(*seen[:4], len(tenant)) + tenant
     if len(data) == len(MAGIC):
         return
     data += _CRC.pack(crc32c(bytes(data)))
@@ -61,7 +90,7 @@ def keep(directory: LogDirectory, segment: Path, window_s: float) -> None:
     sync_directory(directory.path)
 
 
-def kept(directory: LogDirectory) -> Iterator[Seen]:
+def kept(directory: StreamDirectory) -> Iterator[Seen]:
     """Every digest that is kept; a file that is not whole is passed over: it can only cost a duplicate."""
     for path in sorted(directory.path.glob(f"*{SUFFIX}")):
         yield from _read(path)
@@ -107,7 +136,7 @@ def _read(path: Path) -> list[Seen]:
         data = path.read_bytes()
     except OSError:
         return []
-    if len(data) < len(MAGIC) + _CRC.size or not data.startswith(MAGIC):
+    if len(data) < len(MAGIC) + _CRC.size or not data.startswith((MAGIC, OLD_MAGIC)):
         return []
     end = len(data) - _CRC.size
     if _CRC.unpack_from(data, end)[0] != crc32c(data[:end]):
@@ -115,7 +144,13 @@ def _read(path: Path) -> list[Seen]:
     found: list[Seen] = []
     at = len(MAGIC)
     while at < end:
-        sequence, received_ns, digest, tenant_bytes = _ENTRY.unpack_from(data, at)
-        at += _ENTRY.size + tenant_bytes
-        found.append(Seen(sequence, received_ns, digest, data[at - tenant_bytes : at].decode("utf-8", "replace")))
+        if data.startswith(OLD_MAGIC):
+            sequence, received_ns, digest, tenant_bytes = _OLD_ENTRY.unpack_from(data, at)
+            at, part = at + _OLD_ENTRY.size, 0
+        else:
+            sequence, received_ns, digest, part, tenant_bytes = _ENTRY.unpack_from(data, at)
+            at += _ENTRY.size
+        tenant = data[at : at + tenant_bytes].decode("utf-8", "replace")
+        at += tenant_bytes
+        found.append(Seen(sequence, received_ns, digest, part, tenant))
     return found

@@ -1,6 +1,6 @@
-"""From a request's bytes to a durable record: scan, normalise, price, scrub, emit, log."""
+"""From a request's bytes to a durable record: what its signal makes of it, then the log."""
 
-from llm_obs_collector.pipeline.meaning import Meaning
 from llm_obs_collector.pipeline.pipeline import Pipeline
+from llm_obs_collector.signals.meaning import Meaning
 
 __all__ = ["Meaning", "Pipeline"]

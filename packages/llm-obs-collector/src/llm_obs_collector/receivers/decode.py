@@ -8,10 +8,7 @@ from typing import Any
 
 from llm_obs_core.errors import LimitError, WireError
 
-__all__ = ["ENCODINGS", "decode"]
-
-ENCODINGS = ("identity", "gzip", "zstd")
-"""The values of `Content-Encoding` that are understood; any other is answered 415, never read as raw bytes."""
+__all__ = ["decode"]
 
 MAX_ZSTD_WINDOW_BYTES = 8 * 1024 * 1024
 ZSTD_PIECE_BYTES = 512
@@ -28,7 +25,7 @@ def decode(encoding: str, body: bytes, limit_bytes: int, take: Callable[[int], o
     """Undoes a content encoding.
 
     Args:
-        encoding: One of `ENCODINGS`.
+        encoding: One of `llm_obs_core.signals.ENCODINGS`.
         body: The request's bytes as they came.
         limit_bytes: Most bytes the result may have.
         take: Told of every piece's size as it is made; may raise.

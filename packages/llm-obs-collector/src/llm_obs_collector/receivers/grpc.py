@@ -1,4 +1,4 @@
-"""The OTLP/gRPC receiver: TraceService/Export over raw bytes, without generated code.
+"""The gRPC receiver: the method of every signal that has one, over raw bytes, without generated code.
 
 Rules: opentelemetry-proto, docs/specification.md, OTLP/gRPC. A call is answered OK only when it is on disk.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from typing import Any
 
 import structlog
@@ -15,22 +16,21 @@ from llm_obs_core.config import GrpcReceiver
 from llm_obs_core.errors import ConfigError, WireError
 from llm_obs_core.interfaces import Consumer, Context
 from llm_obs_core.listen import bind
-from llm_obs_core.model import RecordKind
 
-from llm_obs_collector.budget import Budget, Held
+from llm_obs_collector.budget import Budget, Reservation
 from llm_obs_collector.receivers.http import RequestObserver
-from llm_obs_collector.receivers.status import Cause, Refusal, export_response, refusal_of, status_body
+from llm_obs_collector.receivers.status import Cause, Refusal, refusal_of, status_body
+from llm_obs_collector.signals import SignalHandler, Signals, builtin
 
-__all__ = ["EXPORT", "GrpcServer"]
+__all__ = ["GrpcServer"]
 
-EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 STOP_GRACE_S = 10.0
 READ_TIMEOUT_S = 30.0
 MIN_RESERVE_BYTES = 64 * 1024
 
 
 class GrpcServer:
-    """A `Receiver` for OTLP over gRPC.
+    """A `Receiver` over gRPC.
 
     Args:
         settings: `[receiver.grpc]`.
@@ -38,6 +38,7 @@ class GrpcServer:
         authorizer: Who may send.
         budget: Bytes of requests that may be under way, shared with the pipeline.
         observe: Told of each request, for metrics.
+        signals: What can be sent; by default the built-in ones.
     """
 
     def __init__(
@@ -48,9 +49,11 @@ class GrpcServer:
         authorizer: Authorizer,
         budget: Budget,
         observe: RequestObserver | None = None,
+        signals: Signals | None = None,
     ) -> None:
         self._settings = settings
         self._max_request_bytes = max_request_bytes
+        self._signals = signals or builtin()
         self._authorizer = authorizer
         self._budget = budget
         self._reserve_bytes = min(max_request_bytes, max(MIN_RESERVE_BYTES, max_request_bytes // 16))
@@ -66,10 +69,15 @@ class GrpcServer:
 
         self._consumer = consumer
         bind("receiver.grpc.listen", self._settings.listen).close()  # gRPC's own error names neither cause nor repair
-        handler = grpc.stream_unary_rpc_method_handler(self._export)  # reads nothing before it is asked to
-        service, method = EXPORT[1:].split("/")
+        services: dict[str, dict[str, Any]] = {}
+        for item in self._signals:
+            if item.signal.grpc_method is not None:
+                service, method = item.signal.grpc_method[1:].split("/")
+                taking = partial(self._take, item)
+                # a stream, because nothing of it is read before it is asked for
+                services.setdefault(service, {})[method] = grpc.stream_unary_rpc_method_handler(taking)
         self._server = grpc.aio.server(
-            handlers=[grpc.method_handlers_generic_handler(service, {method: handler})],
+            handlers=[grpc.method_handlers_generic_handler(service, methods) for service, methods in services.items()],
             options=[
                 ("grpc.max_receive_message_length", self._max_request_bytes),
                 ("grpc.so_reuseport", 0),
@@ -99,7 +107,7 @@ class GrpcServer:
         host = self._settings.listen.rpartition(":")[0]
         return f"{host}:{self._port}" if self._port else self._settings.listen
 
-    async def _export(self, _: Any, context: Any) -> bytes:
+    async def _take(self, handler: SignalHandler, _: Any, context: Any) -> bytes:
         started = time.perf_counter()
         metadata = {key: value for key, value in context.invocation_metadata() if isinstance(value, str)}
         principal = self._authorizer.principal(metadata.get("authorization"), metadata.get("x-api-key"))
@@ -113,11 +121,10 @@ class GrpcServer:
         else:
             assert self._consumer is not None
             try:
-                body = await self._read(context)
+                body, reservation = await self._read(handler, context)
                 nbytes = len(body)
-                outcome = await self._consumer.offer(
-                    body, Context(principal.tenant, RecordKind.SPANS, time.time_ns(), principal)
-                )
+                request = Context(principal.tenant, handler.signal.kind, time.time_ns(), principal)
+                outcome = await self._consumer.offer(body, request, reservation)
             except TimeoutError:
                 refusal = Refusal(Cause.TIMEOUT, f"expected the whole message within {READ_TIMEOUT_S:g} s")
             except Exception as error:
@@ -126,27 +133,27 @@ class GrpcServer:
                     self._log.error("a request failed", error=repr(error), exc_info=error)
             else:
                 self._observe("grpc", 0, nbytes, nbytes, time.perf_counter() - started)
-                return export_response(outcome.rejected)
+                return handler.response(outcome, handler.signal.content_types[0])
         self._observe("grpc", refusal.cause.grpc, nbytes, nbytes, time.perf_counter() - started)
         return await self._abort(context, refusal)
 
-    async def _read(self, context: Any) -> bytes:
-        """The message. Its size is not known before it is there, so a share of the budget is held meanwhile."""
+    async def _read(self, handler: SignalHandler, context: Any) -> tuple[bytes, Reservation]:
+        """The message. Its size is not known before it is there, so a share of the budget is reserved meanwhile."""
         import grpc
 
-        held = Held(self._budget)
-        held.take(self._reserve_bytes)
+        reservation = self._budget.reserve()
+        reservation.grow(self._reserve_bytes)
         try:
             async with asyncio.timeout(READ_TIMEOUT_S):
                 body = await context.read()
                 more = body is not grpc.aio.EOF and await context.read() is not grpc.aio.EOF
-        finally:
-            held.release()
-        if body is grpc.aio.EOF or more:  # what follows the first would be answered OK and stored nowhere
-            got = "several" if more else "none"
-            raise WireError("one message", got=got, where=EXPORT, fix="send one ExportTraceServiceRequest a call")
-        message: bytes = body
-        return message
+            if body is grpc.aio.EOF or more:  # what follows the first would be answered OK and stored nowhere
+                method = handler.signal.grpc_method or ""
+                raise WireError("one message", got="several" if more else "none", where=method, fix="send one a call")
+        except BaseException:
+            reservation.release()
+            raise
+        return body, reservation
 
     async def _abort(self, context: Any, refusal: Refusal) -> bytes:
         import grpc

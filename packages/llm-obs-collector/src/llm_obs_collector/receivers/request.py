@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Final
 
 from llm_obs_core.interfaces import Principal
+from llm_obs_core.signals import PROTOBUF
 
-from llm_obs_collector.budget import Held
-from llm_obs_collector.receivers.status import Refusal, status_body
+from llm_obs_collector.budget import Reservation
+from llm_obs_collector.receivers.status import Refusal, error_body
 
-__all__ = ["PROTOBUF", "Request", "head", "refused"]
+__all__ = ["Request", "head", "refused"]
 
-PROTOBUF: Final = "application/x-protobuf"
-MAX_HEADER_BYTES: Final = 64 * 1024
-MAX_HEADERS: Final = 128
+IDENTITY: Final = "identity"
 
 
 class Request:
-    """What the parser has gathered of a request; `refusal` is set as soon as it is known that it will be refused."""
+    """What the parser has gathered of a request; `refusal` is set as soon as it is known that it will be refused.
+
+    Args:
+        reservation: What it holds of the budget.
+    """
 
     __slots__ = (
+        "answer_type",
+        "answerer",
         "body",
         "body_bytes",
         "content_encoding",
@@ -29,28 +35,37 @@ class Request:
         "expect_continue",
         "header_bytes",
         "headers",
-        "held",
         "keep_alive",
         "method",
         "principal",
         "refusal",
+        "reservation",
         "target",
     )
 
-    def __init__(self, held: Held) -> None:
-        self.held = held
+    def __init__(self, reservation: Reservation) -> None:
+        self.reservation = reservation
         self.method = ""
         self.target = b""
         self.headers: dict[str, str] = {}
         self.header_bytes = 0
         self.body: list[bytes] = []
         self.body_bytes = 0
-        self.content_encoding = "identity"
+        self.content_encoding = IDENTITY
+        self.answer_type = PROTOBUF
+        """Content type of the answer."""
+        self.answerer: Callable[[Request], Awaitable[bytes]] | None = None
+        """Makes the answer; found while the headers are screened."""
         self.content_length: int | None = None
         self.expect_continue = False
         self.keep_alive = True
         self.principal: Principal | None = None
         self.refusal: Refusal | None = None
+
+    def drop(self) -> None:
+        """Forgets the body, and gives back what it holds."""
+        self.body.clear()
+        self.reservation.release()
 
     @property
     def query(self) -> str:
@@ -86,8 +101,8 @@ def head(
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 
-def refused(refusal: Refusal, *, keep_alive: bool) -> bytes:
-    """A whole answer with a `google.rpc.Status` body (OTLP/HTTP, failures: the body MUST be a Status)."""
+def refused(request: Request, refusal: Refusal) -> bytes:
+    """A whole answer. Its body is a `google.rpc.Status` (OTLP/HTTP, failures), or JSON where answers are JSON."""
     extra: tuple[tuple[str, str], ...] = ()
     if refusal.retry_after_s is not None:
         extra = (("Retry-After", str(max(1, math.ceil(refusal.retry_after_s)))),)
@@ -95,5 +110,6 @@ def refused(refusal: Refusal, *, keep_alive: bool) -> bytes:
         extra = (*extra, ("WWW-Authenticate", "Bearer"))
     if refusal.cause.http == 405:
         extra = (*extra, ("Allow", refusal.allow))
-    body = status_body(refusal)
-    return head(refusal.cause.http, len(body), PROTOBUF, keep_alive=keep_alive, extra=extra) + body
+    body = error_body(refusal, request.answer_type)
+    start = head(refusal.cause.http, len(body), request.answer_type, keep_alive=request.keep_alive, extra=extra)
+    return start + body

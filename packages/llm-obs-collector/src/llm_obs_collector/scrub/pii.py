@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llm_obs_core.interfaces import ScrubRules
+from llm_obs_core.interfaces import Host, ScrubRules
 
 from llm_obs_collector.scrub.config import PiiOptions
 
@@ -12,7 +12,7 @@ VERSION = 2
 """Raised whenever a built-in pattern changes; stamped on log records."""
 
 
-def make(options: PiiOptions) -> PiiScrubber:
+def make(options: PiiOptions, host: Host) -> PiiScrubber:
     """The factory of the scrubber `pii`."""
     return PiiScrubber(options)
 

@@ -8,11 +8,12 @@ from typing import NamedTuple
 from llm_obs_core.errors import ConfigError
 from llm_obs_core.interfaces import ScrubRules
 from llm_obs_core_ext.batch import SpanBatch
-from llm_obs_core_ext.emit import Edits
+from llm_obs_core_ext.emit import Edits, emit
 from llm_obs_core_ext.textscan import TextScan
 
 from llm_obs_collector.scrub.own import OwnPattern, OwnPatterns
 from llm_obs_collector.scrub.patterns import BUILTIN
+from llm_obs_collector.scrub.texts import batch_of, texts_of
 
 __all__ = ["Scanner", "Scrubbed"]
 
@@ -66,6 +67,13 @@ class Scanner:
             for name, count in self._own.scrub(batch, edits).items():
                 counts[name] = counts.get(name, 0) + count
         return Scrubbed(counts)
+
+    def texts(self, texts: Sequence[str]) -> tuple[list[str], Scrubbed]:
+        """Texts that are no spans, by the same rules. Python runs per text: not for what machines send in masses."""
+        batch = batch_of(texts)
+        edits = Edits(batch)
+        scrubbed = self.scrub(batch, edits)
+        return texts_of(emit(batch, edits), len(texts)), scrubbed
 
 
 def _key(rule: ScrubRules) -> bytes:

@@ -8,21 +8,25 @@ from collections.abc import Callable, Sequence
 import structlog
 from llm_obs_core.config import Worker
 from llm_obs_core.errors import LlmObsError, PermanentError, RetryableError, StoreError
-from llm_obs_core.interfaces import Sink, SinkPart
+from llm_obs_core.interfaces import Rows, Sink, SinkPart, SinkWrite
 from llm_obs_core.model import Position
 from llm_obs_core_ext.batch import SpanBatch
 
+from llm_obs_collector.signals import RecordReader
 from llm_obs_collector.sinks.breaker import Breaker
 from llm_obs_collector.sinks.deadline import within
 from llm_obs_collector.sinks.ledger import Decided, SinkLedger
 from llm_obs_collector.sinks.letters import DeadLetters, Letter
-from llm_obs_collector.sinks.parts import Load, Piece, halves, parts, records_in, up_to, without
-from llm_obs_collector.sinks.timing import Clock, backoff_s
+from llm_obs_collector.sinks.pieces import Load, Piece, can_be_halved, halves, parts, without
+from llm_obs_collector.timing import Clock, backoff_s
 
-__all__ = ["Delivery", "WriteObserver"]
+__all__ = ["Delivery", "Prepared", "WriteObserver"]
 
 WriteObserver = Callable[[str, str, float], None]
-"""Told of each write: sink, `stored`, `refused` or `failed`, seconds."""
+"""Told of each write: sink, `stored`, `refused` or `failed`, seconds that the sink took."""
+
+Prepared = tuple[Load, tuple[SinkPart, ...]]
+"""A load, and the parts of its first write."""
 
 
 class Delivery:
@@ -56,76 +60,94 @@ class Delivery:
         self._clock = clock
         self._observe = observe
         self._log = structlog.get_logger("llm_obs.sink").bind(sink=letters.sink)
-        self._buried: dict[tuple[Position, str], list[SpanBatch]] = {}
+        self._buried: dict[tuple[Position, str], list[Rows]] = {}
+        self._staged: list[Piece] = []
         self.breaker = Breaker(settings.breaker_failures, settings.breaker_reset_s, clock.now)
         self.trouble = ""
         """Why the last write failed; empty when it went well."""
 
-    async def bring(self, load: Load) -> None:
-        """Returns when every span of the load is stored or kept as a dead letter.
+    def prepare(self, load: Load) -> Prepared:
+        """Makes the parts of the first write; for a thread."""
+        return load, parts(load.writes[0], self._sink.limits, self._key_of) if load.writes else ()
+
+    async def bring(self, prepared: Prepared) -> None:
+        """Returns when every row of the load is stored or kept as a dead letter.
 
         Raises:
             StoreError: The sink must be started again.
             OSError: A dead letter cannot be written.
         """
-        self._ledger.pending = Decided(not_routed=load.not_routed)
+        load, made = prepared
+        self._ledger.pending = Decided(not_routed=load.not_routed, duplicate=load.duplicate)
         self._buried.clear()
-        for item, reason in load.unreadable:
+        self._staged.clear()
+        for item in load.unreadable:
             record = item.record
-            await self._put(
-                item.position, record.tenant, record.received_ns, record.payload, record.accepted, "unreadable", reason
-            )
+            letter = Letter.of(
+                self._letters.sink, item.position, record.tenant, record.received_ns, record.payload, record.accepted,
+                "unreadable", item.reason, record.kind,
+            )  # fmt: skip
+            await self._put(letter, record.payload)
             self._count("unreadable", record.accepted)
-        for place, pieces in enumerate(load.writes):
-            final = place == len(load.writes) - 1
-            await self._write(pieces, load.first, load.last if final else _moved(load.first, -1))
+        for index, pieces in enumerate(load.writes):
+            await self._write(pieces, load, index == len(load.writes) - 1, made if index == 0 else None)
 
-    async def _write(self, pieces: list[Piece], first: Position, last: Position) -> None:
-        while pieces:
-            made = await asyncio.to_thread(parts, pieces, self._sink.limits, self._key_of)
-            rows = sum(len(part.spans) for part in made)
-            failed = await self._try(made, first, last)
+    async def _write(
+        self, pieces: list[Piece], load: Load, final: bool, made: tuple[SinkPart, ...] | None = None
+    ) -> None:
+        """Writes pieces; where they are the last of the range, the sink is told so even when none is left of them."""
+        while pieces or final:
+            if made is None:
+                made = await asyncio.to_thread(parts, pieces, self._sink.limits, self._key_of)
+            rows = sum(len(part.rows) for part in made)
+            failed = await self._try(SinkWrite(made, load.first, load.last, final))
+            made = None
             if failed is None:
-                self._ledger.pending.stored += rows
+                self._ledger.pending.stored += _items(pieces)
+                self._staged += pieces
                 return
             if not isinstance(failed, PermanentError):
-                await self._bury(pieces, "gave_up", f"gave up after {self._settings.retry_attempts} tries: {failed}")
+                reason = f"gave up after {self._settings.retry_attempts} tries: {failed}"
+                await self._bury(pieces, "gave_up", reason)
+                if final:  # what a transactional store has of the range never becomes visible
+                    self._ledger.pending.stored -= _items(self._staged)
+                    await self._bury(self._staged, "gave_up", reason)
                 return
             if items := [row for row in failed.items or () if 0 <= row < rows]:
                 pieces, dead = without(pieces, items)
                 await self._bury(dead, "refused", str(failed))
-            elif len(records := records_in(pieces)) > 1:
-                middle = records[len(records) // 2 - 1]
-                left, pieces = up_to(pieces, middle)
-                await self._write(left, first, middle)
-                first = _moved(middle, 1)
-            elif rows == 1 or self._sink.limits.whole_records:
-                await self._bury(pieces, "refused", str(failed))
-                return
-            else:
+            elif can_be_halved(pieces):
                 left, pieces = halves(pieces)
-                await self._write(left, first, _moved(first, -1))
+                await self._write(left, load, False)
+            elif pieces:
+                await self._bury(pieces, "refused", str(failed))
+                pieces = []
+            else:
+                raise failed
 
-    async def _try(self, made: Sequence[SinkPart], first: Position, last: Position) -> Exception | None:
+    async def _try(self, write: SinkWrite) -> Exception | None:
         """None when it is stored; a PermanentError, or the failure after which the settings give up."""
         failures = 0
         while True:
             if (wait_s := self.breaker.wait_s) > 0:
                 await self._clock.sleep(wait_s)
             started = self._clock.now()
-            result = "failed"
             overdue: list[RetryableError] = []
             try:
-                await self._write_once(made, first, last, failures, overdue)
-                result = "stored"
+                await self._write_once(write, failures, overdue)
+            except asyncio.CancelledError:
+                self._observed("failed", started)
+                raise
             except PermanentError as error:
-                result = "refused"
+                self._observed("refused", started)
                 self.breaker.succeeded()
                 return error
             except StoreError as error:
+                self._observed("failed", started)
                 self._tell(error, 1)
                 raise
             except Exception as error:  # whatever a store raises: what is in the log is not given up
+                self._observed("failed", started)
                 failures += 1
                 if not overdue:  # else it was counted at its deadline
                     self._failed(error, failures)
@@ -134,38 +156,43 @@ class Delivery:
                 asked_s = error.retry_after_s if isinstance(error, RetryableError) else None
                 await self._clock.sleep(max(backoff_s(failures, self._settings, asked_s), self.breaker.wait_s))
             else:
+                self._observed("stored", started)
                 self.breaker.succeeded()
                 self.trouble = ""
                 return None
-            finally:
-                self._observe(self._letters.sink, result, self._clock.now() - started)
 
-    async def _write_once(
-        self, made: Sequence[SinkPart], first: Position, last: Position, failures: int, overdue: list[RetryableError]
-    ) -> None:
+    def _observed(self, result: str, started: float) -> None:
+        """Tells of a write, without the wait that may follow it."""
+        self._observe(self._letters.sink, result, self._clock.now() - started)
+
+    async def _write_once(self, write: SinkWrite, failures: int, overdue: list[RetryableError]) -> None:
         """One write, which has ended when this returns or raises; `overdue` is filled at its deadline."""
 
         def late(error: RetryableError) -> None:
             overdue.append(error)
             self._failed(error, failures + 1)
 
-        await within(self._settings.timeout_s, self._sink.write(made, first, last), "a write", self._letters.sink, late)
+        await within(self._settings.timeout_s, self._sink.write(write), "a write", self._letters.sink, late)
 
     async def _bury(self, pieces: Sequence[Piece], cause: str, reason: str) -> None:
         """Keeps rows as dead letters: on disk before the write that leaves them out moves the sink's Position."""
         for piece in pieces:
-            batches = self._buried.setdefault((piece.position, cause), [])
-            batches.append(piece.batch)
-            whole = SpanBatch.concat(batches)
-            await self._put(piece.position, piece.tenant, piece.received_ns, whole.otlp(), len(whole), cause, reason)
-            self._count(cause, len(piece.batch))
+            before = self._buried.setdefault((piece.identity, cause), [])
+            before.append(piece.rows)
+            rows = piece.rows
+            if isinstance(rows, SpanBatch) and len(before) > 1:
+                rows = SpanBatch.concat([batch for batch in before if isinstance(batch, SpanBatch)])
+            payload = RecordReader.payload(rows)
+            letter = Letter.of(
+                self._letters.sink, piece.identity, piece.tenant, piece.received_ns, payload, len(rows), cause, reason,
+                piece.record_kind,
+            )  # fmt: skip
+            await self._put(letter, payload)
+            self._count(cause, piece.items)
 
-    async def _put(
-        self, position: Position, tenant: str, received_ns: int, payload: bytes, spans: int, cause: str, reason: str
-    ) -> None:
-        letter = Letter.of(self._letters.sink, position, tenant, received_ns, payload, spans, cause, reason)
+    async def _put(self, letter: Letter, payload: bytes) -> None:
         await asyncio.to_thread(self._letters.put, letter, payload)
-        self._log.warning("dead letter", id=letter.id, spans=spans, reason=reason)
+        self._log.warning("dead letter", id=letter.id, spans=letter.spans, reason=letter.reason)
 
     def _count(self, cause: str, spans: int) -> None:
         dead = self._ledger.pending.dead_letter
@@ -183,5 +210,5 @@ class Delivery:
         self.trouble = trouble
 
 
-def _moved(position: Position, by: int) -> Position:
-    return Position(position.writer, position.partition, position.sequence + by)
+def _items(pieces: Sequence[Piece]) -> int:
+    return sum(piece.items for piece in pieces)

@@ -1,7 +1,8 @@
-"""Dead letters: spans that a sink will never take as they are, kept until somebody sends or removes them.
+"""Dead letters: rows that a sink will never take as they are, kept until somebody sends or removes them.
 
-A file a record and cause: one line of JSON, then the spans as a canonical ExportTraceServiceRequest. A letter is on
-disk before the cursor passes its record; written again after a crash, it replaces itself.
+A file a record and cause: one line of JSON, then the rows as a record of their kind has them (spans: a canonical
+ExportTraceServiceRequest). A letter is on disk before the cursor passes its record; written again after a crash, it
+replaces itself.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Final
 import msgspec
 import structlog
 from llm_obs_core.errors import StoreError
-from llm_obs_core.model import Position
+from llm_obs_core.model import Position, RecordKind, Stream
 from llm_obs_core.owned import sync_directory
 
 __all__ = ["DeadLetters", "Letter"]
@@ -26,19 +27,20 @@ MAX_REASON_CHARS: Final = 2_000
 
 
 class Letter(msgspec.Struct, frozen=True):
-    """What is known of a dead letter beside its spans.
+    """What is known of a dead letter beside its rows.
 
     Attributes:
         sink: The sink that did not take it.
-        tenant: Whose spans they are.
-        position: Of the record they were in.
-        spans: How many.
+        tenant: Whose rows they are.
+        position: Of the record they were in when it first was in the log.
+        spans: How many rows; spans, unless `kind` says otherwise.
         cause: `refused`, `gave_up` or `unreadable`.
         reason: What the sink said.
         received_ns: When the record was received, Unix nanoseconds.
         written_ns: When the letter was written, Unix nanoseconds.
         digest: BLAKE2b-128 of the payload, hexadecimal.
         payload_bytes: Its size.
+        kind: What the rows are, a name of `RecordKind`.
     """
 
     sink: str
@@ -51,6 +53,7 @@ class Letter(msgspec.Struct, frozen=True):
     written_ns: int
     digest: str
     payload_bytes: int
+    kind: str = RecordKind.SPANS.name
 
     @classmethod
     def of(
@@ -63,6 +66,7 @@ class Letter(msgspec.Struct, frozen=True):
         spans: int,
         cause: str,
         reason: str,
+        kind: RecordKind = RecordKind.SPANS,
     ) -> Letter:
         """The head of a letter that is written now."""
         return cls(
@@ -76,12 +80,15 @@ class Letter(msgspec.Struct, frozen=True):
             written_ns=time.time_ns(),
             digest=_digest(payload),
             payload_bytes=len(payload),
+            kind=kind.name,
         )
 
     @property
     def id(self) -> str:
         """What names the letter within its sink."""
-        return f"{self.position.writer}-{self.position.partition}-{self.position.sequence}-{self.cause}"
+        at = self.position
+        stream = "" if at.stream is Stream.ACCEPTED else f"-{at.stream}"
+        return f"{at.writer}-{at.partition}{stream}-{at.sequence}-{self.cause}"
 
 
 class DeadLetters:

@@ -9,7 +9,7 @@ from collections.abc import Collection
 
 import msgspec
 from llm_obs_core.interfaces import Log
-from llm_obs_core.model import LogRecord, RecordKind
+from llm_obs_core.model import LogRecord, RecordKind, Stream
 
 from llm_obs_collector.sinks.letters import DeadLetters, Letter
 
@@ -27,7 +27,7 @@ class Resent(msgspec.Struct, frozen=True):
 async def resend(log: Log, kept: DeadLetters, ids: Collection[str] | None = None) -> Resent:
     """Appends letters to the log for their sink alone, and removes each once its record is on disk.
 
-    A letter that was appended before a crash and not removed is recognised as long as `log.dedup_window_s` lasts.
+    A letter that was appended before a crash and not removed is recognised as a resent request is.
 
     Args:
         log: The log.
@@ -46,7 +46,7 @@ async def resend(log: Log, kept: DeadLetters, ids: Collection[str] | None = None
             unreadable += 1
             continue
         payload = await asyncio.to_thread(kept.payload, letter)
-        await log.append(_record(letter, payload))
+        await log.writer(Stream.ACCEPTED).append([_record(letter, payload)])
         await asyncio.to_thread(kept.remove, letter)
         sent += 1
         spans += letter.spans
@@ -54,14 +54,15 @@ async def resend(log: Log, kept: DeadLetters, ids: Collection[str] | None = None
 
 
 def _record(letter: Letter, payload: bytes) -> LogRecord:
-    name = letter.sink.encode()
     identity = f"{letter.sink}/{letter.id}/{letter.written_ns}/{letter.digest}"
     return LogRecord(
-        kind=RecordKind.RESENT,
+        kind=RecordKind[letter.kind],
         tenant=letter.tenant,
         received_ns=time.time_ns(),
         digest=hashlib.blake2b(identity.encode(), digest_size=16).digest(),
         accepted=letter.spans,
         rejected=0,
-        payload=bytes([len(name)]) + name + payload,
+        payload=payload,
+        target=letter.sink,
+        origin=letter.position,
     )

@@ -43,7 +43,8 @@ class TenantKeys:
         self._secret = _secret(self._path)
 
     def _make(self, tenant: str) -> bytes:
-        assert self._secret, "opened before"
+        if not self._secret:
+            self.open()
         return hashlib.blake2b(tenant.encode(), key=self._secret, digest_size=32).digest()
 
 

@@ -1,4 +1,4 @@
-"""One sink's worker: reads the log at the sink's own pace, writes, and only then moves the cursor."""
+"""One sink's worker: reads the derived stream at the sink's own pace, writes, and only then moves the cursor."""
 
 from __future__ import annotations
 
@@ -12,17 +12,21 @@ from typing import Final
 import msgspec
 import structlog
 from llm_obs_core.config import Worker
-from llm_obs_core.errors import LlmObsError, RetryableError
-from llm_obs_core.interfaces import Log, Sink, StoredRecord
-from llm_obs_core.model import Position
+from llm_obs_core.errors import ConfigError, LlmObsError, RetryableError
+from llm_obs_core.interfaces import Feed, Log, Sink, SinkLimits, StoredRecord
+from llm_obs_core.model import PayloadKind, Position, Stream
 
+from llm_obs_collector.assembly.opened import OpenedCache, open_records
+from llm_obs_collector.assembly.ranges import RangeReader
+from llm_obs_collector.intake import Intake, IntakeLimits, Unit
+from llm_obs_collector.signals import RecordReader
+from llm_obs_collector.sinks.batches import Batch, batch_of, ends_batch
 from llm_obs_collector.sinks.deadline import within
-from llm_obs_collector.sinks.delivery import Delivery, WriteObserver
-from llm_obs_collector.sinks.intake import Intake
+from llm_obs_collector.sinks.delivery import Delivery, Prepared, WriteObserver
 from llm_obs_collector.sinks.ledger import SinkCounts, SinkLedger
 from llm_obs_collector.sinks.letters import DeadLetters
-from llm_obs_collector.sinks.parts import Load, load
-from llm_obs_collector.sinks.timing import Clock, backoff_s
+from llm_obs_collector.sinks.pieces import load
+from llm_obs_collector.timing import Clock, backoff_s
 
 __all__ = ["SinkStatus", "SinkWorker"]
 
@@ -36,7 +40,7 @@ class SinkStatus(msgspec.Struct, frozen=True):
         state: `starting`, `running`, `failing` or `stopped`.
         breaker: `closed`, `half_open` or `open`.
         position: What it holds for good, or None.
-        queued: Spans in the log that it does not hold yet.
+        queued: Items in the log that it does not hold yet.
         behind_s: Age of the oldest of the records that are on their way to it, seconds.
         trouble: Why the last try failed; empty when it went well.
     """
@@ -57,9 +61,12 @@ class SinkWorker:
         writer: `server.writer`: Positions of another collector say nothing about this one's log.
         sink: The sink.
         log: The log.
+        records: Reads its records.
         settings: `[sinks.<name>.worker]`.
         letters: What the sink refuses is kept here.
         key_of: A tenant's key for the digests of contents.
+        cache: What assembly has scanned.
+        derived_to: The last accepted record that is derived from.
         clock: For waits.
         observe: Told of each write.
     """
@@ -70,30 +77,60 @@ class SinkWorker:
         writer: str,
         sink: Sink,
         log: Log,
+        records: RecordReader,
         settings: Worker,
         letters: DeadLetters,
         *,
         key_of: Callable[[str], bytes],
+        cache: OpenedCache,
+        derived_to: Callable[[], Position | None],
         clock: Clock = Clock(),  # noqa: B008 - immutable
         observe: WriteObserver = lambda *_: None,
     ) -> None:
+        _check_kinds(name, sink.limits)
         self.name = name
         self.letters = letters
         self._writer = writer
         self._sink = sink
         self._log = log
+        self._records = records
         self._settings = settings
+        self._cache = cache
+        self._derived_to = derived_to
         self._clock = clock
         self._ledger = SinkLedger()
         self._delivery = Delivery(sink, settings, letters, self._ledger, key_of, clock, observe)
         self._say = structlog.get_logger("llm_obs.sink").bind(sink=name)
+        self._accepted: Feed | None = None
+        self._derived: Feed | None = None
         self._position: Position | None = None
+        self._covered: Position | None = None
+        self._held_before: Position | None = None
         self._open = False
         self._failing = ""
         self._stopping = False
         self._intake: Intake | None = None
         self._task: asyncio.Task[None] | None = None
         self._under_way: deque[int] = deque()
+
+    @property
+    def covered(self) -> Position | None:
+        """The last accepted record that the sink has passed; None when there is none."""
+        return self._covered
+
+    @property
+    def cut(self) -> Position | None:
+        """Where the store's own measures end, an accepted Position, if an older version fed it."""
+        return self._held_before
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the store was reached, so that it is known what it holds."""
+        return self._open
+
+    async def had_cursor(self) -> bool:
+        """Whether the sink was fed from this log before."""
+        return self._accepted is not None and await self._accepted.committed() is not None
 
     async def open(self) -> None:
         """Registers with the log and tries to start the sink once.
@@ -102,8 +139,13 @@ class SinkWorker:
             LlmObsError: The sink cannot be used as it is configured; a RetryableError or any other failure is tried
                 again once the worker runs.
         """
-        self._position = self._log.register(self.name)
-        self._ledger.recovered = self._log.backlog(self._position) - self._log.logged
+        self._accepted = self._log.feed(Stream.ACCEPTED, self.name)
+        self._derived = self._log.feed(Stream.DERIVED, self.name)
+        await self._go_to(await self._derived.committed())
+        self._ledger.recovered = await self._accepted.lag(self._covered) - self._log.stats.appended_items
+        await self._try_to_start()
+
+    async def _try_to_start(self) -> None:
         try:
             await self._start_sink()
         except RetryableError as error:
@@ -112,6 +154,15 @@ class SinkWorker:
             raise
         except Exception as error:  # a stranger's code; its store may only be away
             self._failed("the sink could not be started", error)
+
+    async def reach(self) -> None:
+        """Waits until the store is reached."""
+        while not self._open and not self._stopping:
+            await self._clock.sleep(self._settings.retry_initial_s)
+            try:
+                await self._start_sink()
+            except Exception as error:  # as in `_run`
+                self._failed("the sink could not be started", error)
 
     def start(self) -> None:
         """Begins to feed."""
@@ -129,20 +180,25 @@ class SinkWorker:
             await asyncio.wait([self._task])
         await self._close_sink()
 
-    def counts(self) -> SinkCounts:
+    async def counts(self) -> SinkCounts:
         """The ledger now."""
-        return self._ledger.counts(self._log.logged, self._log.backlog(self._position))
+        if self._accepted is None:
+            return self._ledger.counts(0, 0, 0)
+        lag = await self._accepted.lag(self._covered)
+        undecided = min(lag, await self._accepted.lag(self._derived_to()))
+        return self._ledger.counts(self._log.stats.appended_items, lag, undecided)
 
-    def status(self) -> SinkStatus:
+    async def status(self) -> SinkStatus:
         """How it fares now."""
         trouble = self._failing or self._delivery.trouble
         running = "failing" if trouble else "running"
         oldest_ns = self._under_way[0] if self._under_way else None
+        lag = 0 if self._accepted is None else await self._accepted.lag(self._covered)
         return SinkStatus(
             state="stopped" if self._stopping else running if self._open else "starting",
             breaker=self._delivery.breaker.state,
             position=str(self._position) if self._position else None,
-            queued=self.counts().queued,
+            queued=lag - self._ledger.pending.total,
             behind_s=max(0.0, (time.time_ns() - oldest_ns) / 1e9) if oldest_ns is not None else 0.0,
             trouble=trouble,
         )
@@ -164,16 +220,59 @@ class SinkWorker:
                 return
 
     async def _start_sink(self) -> None:
+        assert self._accepted is not None
+        assert self._derived is not None
         held = await within(
             self._settings.timeout_s, self._sink.start(), "an open store", self.name, partial(self._failed, HANGS)
         )
         if held is not None and held.writer != self._writer:
             held = None
-        cursor = self._log.register(self.name, held)
-        self._ledger.moved(self._log.backlog(self._position) - self._log.backlog(held or cursor))
-        self._position = held or cursor
+        before = await self._accepted.lag(self._covered)
+        if held is None or held.stream is Stream.ACCEPTED:
+            self._held_before = held
+            await self._go_to(await self._derived.committed())
+            if held is not None:
+                await self._accepted.follow(held)
+        else:
+            self._held_before = None
+            await self._derived.follow(held)
+            await self._go_to(held)
+            await self._derived.commit(held)  # the process may have ended between the write and its commit
+        self._ledger.moved(before - await self._accepted.lag(self._covered))
         self._open = True
         self._failing = ""
+
+    async def _go_to(self, position: Position | None) -> None:
+        """Goes on after a derived Position; finds which accepted record that is."""
+        assert self._accepted is not None
+        assert self._derived is not None
+        coming = await self._derived.peek(position)
+        if position is None and coming is not None:
+            position, coming = await self._first_whole()
+        self._position = position
+        if coming is not None and coming.record.covers is not None:
+            covered = coming.record.covers.after
+        else:
+            newest = await self._derived.newest()
+            covers = None if newest is None else newest.record.covers
+            covered = None if covers is None else covers.last
+        old = self._held_before
+        self._covered = old if old is not None and (covered is None or covered < old) else covered
+
+    async def _first_whole(self) -> tuple[Position | None, StoredRecord | None]:
+        """For a sink that is new to the log: after which derived Position the accepted records are all there."""
+        assert self._accepted is not None
+        assert self._derived is not None
+        oldest = await self._accepted.peek(None)
+        position: Position | None = None
+        coming = await self._derived.peek(None)
+        while coming is not None and coming.record.covers is not None:
+            covers = coming.record.covers
+            if oldest is not None and oldest.position <= covers.first:
+                break
+            position = coming.position
+            coming = await self._derived.peek(position)
+        return position, coming
 
     async def _close_sink(self) -> None:
         self._open = False
@@ -185,17 +284,27 @@ class SinkWorker:
             self._failed("the sink could not be stopped", error)
 
     async def _feed(self) -> None:
-        intake = self._intake = Intake(self._log, self.name, self._position, self._sink.limits, self._clock)
+        assert self._accepted is not None
+        assert self._derived is not None
+        limits = self._sink.limits
+        intake = self._intake = Intake(
+            self._derived,
+            self._position,
+            IntakeLimits(limits.max_items, limits.max_bytes, limits.flush_interval_s),
+            self._clock,
+            ends_batch,
+        )
         if self._stopping:
             intake.end()
+        reader = RangeReader(self._accepted)
         writing: asyncio.Task[None] | None = None
         try:
-            while records := await intake.take():
-                self._under_way.append(records[0].record.received_ns)
-                found = await asyncio.to_thread(load, self.name, records, self._sink.limits)
+            while units := await intake.take():
+                self._under_way.append(units[0].records[0].record.received_ns)
+                prepared = await self._prepared(units, reader)
                 if writing is not None:
                     await writing
-                writing = asyncio.get_running_loop().create_task(self._bring(found, _items(records)))
+                writing = asyncio.get_running_loop().create_task(self._bring(prepared, units[-1]))
                 intake.watch(writing)
             if writing is not None:
                 await writing
@@ -209,15 +318,40 @@ class SinkWorker:
                 await asyncio.wait([writing])
             raise
         finally:
+            await reader.close()
             await intake.close()
             self._under_way.clear()
 
-    async def _bring(self, found: Load, items: int) -> None:
-        await self._delivery.bring(found)
-        passed = self._log.backlog(self._position) - self._log.backlog(found.last)
-        self._ledger.settle(lost=passed - items)
-        self._position = found.last
-        self._log.commit(self.name, found.last)
+    async def _prepared(self, units: list[Unit], reader: RangeReader) -> Prepared | None:
+        """What the sink is brought of some batches: None when it holds all of it from before."""
+        batches = []
+        for unit in units:
+            batch = batch_of(unit)
+            if self._held_before is not None and batch.covers.last <= self._held_before:
+                continue
+            opened = self._cache.get(batch.covers.last)
+            if opened is None:
+                records = await reader.read(batch.covers.after, batch.covers.last)
+                opened = await asyncio.to_thread(open_records, records, self._records)
+            batches.append(batch._replace(opened=opened))
+        return await asyncio.to_thread(self._work, batches) if batches else None
+
+    def _work(self, batches: list[Batch]) -> Prepared:
+        return self._delivery.prepare(load(self.name, batches, self._sink.limits, self._records))
+
+    async def _bring(self, prepared: Prepared | None, last: Unit) -> None:
+        assert self._accepted is not None
+        assert self._derived is not None
+        end = batch_of(last)
+        if prepared is not None:
+            await self._delivery.bring(prepared)
+            passed = await self._accepted.lag(self._covered) - await self._accepted.lag(end.covers.last)
+            self._ledger.settle(lost=passed - prepared[0].items)
+        if self._covered is None or self._covered < end.covers.last:
+            self._covered = end.covers.last
+        self._position = end.last
+        await self._derived.commit(end.last)
+        await self._accepted.commit(self._covered)
         self._under_way.popleft()
         self._failing = ""
 
@@ -228,5 +362,20 @@ class SinkWorker:
         self._failing = trouble
 
 
-def _items(records: list[StoredRecord]) -> int:
-    return sum(item.record.accepted for item in records)
+def _check_kinds(name: str, limits: SinkLimits) -> None:
+    known = set(PayloadKind)
+    unknown = sorted(str(kind) for kind in limits.kinds if kind not in known)
+    if unknown or not limits.kinds:
+        raise ConfigError(
+            f"a sink that takes kinds out of: {', '.join(PayloadKind)}",
+            got=", ".join(unknown) or "none",
+            where=f"sinks.{name}",
+            fix="install the version of the plugin that fits this llm-obs",
+        )
+    if PayloadKind.CONTENTS in limits.kinds and PayloadKind.SPANS not in limits.kinds:
+        raise ConfigError(
+            "a sink that takes spans where it takes contents",
+            got=", ".join(sorted(limits.kinds)),
+            where=f"sinks.{name}",
+            fix="let the plugin's limits name `spans` too",
+        )

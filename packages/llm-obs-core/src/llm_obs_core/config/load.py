@@ -187,7 +187,10 @@ class _Sources:
 def _nearest(dotted: str, known: set[str]) -> str:
     import difflib
 
-    close = difflib.get_close_matches(dotted, sorted(known), n=1, cutoff=0.5)
+    section = dotted.partition(".")[0] + "."
+    inside = sorted(key for key in known if key.startswith(section))  # a section that exists was meant
+    near = (difflib.get_close_matches(dotted, keys, n=1, cutoff=0.5) for keys in (inside, sorted(known)))
+    close = next(filter(None, near), None)
     return (f"did you mean {close[0]}? " if close else "") + "`llm-obs config keys` lists all"
 
 

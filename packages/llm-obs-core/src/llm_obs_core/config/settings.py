@@ -19,6 +19,7 @@ __all__ = [
     "Query",
     "Reader",
     "Receiver",
+    "ReceiverSettings",
     "Scrub",
     "Server",
     "Sink",
@@ -90,9 +91,18 @@ class Receiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_attributes_per_span: Annotated[
         Count, Meta(description="Most attributes of a span; the rest is dropped and counted on the span.")
     ] = 1_024
+    max_annotations_per_request: Annotated[Count, Meta(description="Most annotations of a request.")] = 4_096
     max_in_flight_bytes: Annotated[
         Bytes, Meta(description="Bytes of requests under way; beyond it senders are asked to come back.")
     ] = 256 * 1024 * 1024
+
+
+class ReceiverSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A receiver of a plugin: [receivers.<name>]."""
+
+    type: Annotated[str, Meta(description="The registered receiver; the section's own name when empty.")] = ""
+    enabled: Annotated[bool, Meta(description="Whether to listen.")] = True
+    options: Annotated[dict[str, Any], Meta(description="The receiver's own options.")] = {}
 
 
 class ApiKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -124,6 +134,7 @@ class Auth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The durable log."""
 
+    type: Annotated[str, Meta(description="The registered log.")] = "file"
     segment_bytes: Annotated[Bytes, Meta(description="Size at which a new segment is begun, bytes.")] = 32 * 1024 * 1024
     codec: Annotated[Literal["none", "zstd"], Meta(description="Compression of payloads.")] = "none"
     max_bytes: Annotated[Bytes, Meta(description="Largest size of the log on disk, bytes; beyond it senders wait.")] = (
@@ -132,6 +143,9 @@ class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dedup_window_s: Annotated[
         Seconds, Meta(description="An equal request within this time is acknowledged and not stored again, seconds.")
     ] = 600.0
+    options: Annotated[
+        dict[str, Any], Meta(description="Options of another log than `file`, whose keys are those of this section.")
+    ] = {}
 
 
 class Scrub(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -199,6 +213,13 @@ class Reader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     type: Annotated[str, Meta(description="The registered reader; the section's own name when empty.")] = ""
     enabled: Annotated[bool, Meta(description="Whether it is asked.")] = True
+    prefer: Annotated[
+        bool, Meta(description="Whether it answers where other readers hold the same data; they are never added up.")
+    ] = False
+    origin: Annotated[
+        tuple[str, ...],
+        Meta(description="The log writers (server.writer) whose data it holds; as the reader says when empty."),
+    ] = ()
     options: Annotated[dict[str, Any], Meta(description="The reader's own options.")] = {}
 
 
@@ -226,6 +247,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     server: Server = Server()
     receiver: Receiver = Receiver()
+    receivers: Annotated[
+        dict[str, ReceiverSettings], Meta(description="Receivers of plugins, beside the built-in ones, by name.")
+    ] = {}
     auth: Auth = Auth()
     log: LogSettings = LogSettings()
     normalize: Normalize = Normalize()

@@ -1,13 +1,24 @@
 """What a component must be, by role. Everything here is structural: a plugin needs no base class.
 
-The house rules of every component: a factory makes it and does no work; `start` may block or fail with a clear error;
-`stop` may be called twice and after a failed start; a component is never changed while it runs, a reload makes a new
-one, swaps, and stops the old one.
+The house rules of every component: a factory makes it of its options and its `Host` and does no work; `start` may block
+or fail with a clear error; `stop` may be called twice and after a failed start; a component is never changed while it
+runs, a reload makes a new one, swaps, and stops the old one.
 """
 
+from llm_obs_core.interfaces.about import About, Evaluates, Question
 from llm_obs_core.interfaces.batch import Arrow, ContentBatch, MeasureBatch, Rows, SpanBatch
-from llm_obs_core.interfaces.ingest import Consumer, Context, Outcome, Principal, Receiver
-from llm_obs_core.interfaces.instrument import HeadSampler, Instrumentor, SamplingDecision
+from llm_obs_core.interfaces.host import Clock, Host, Logger, Metrics, Observe
+from llm_obs_core.interfaces.ingest import Consumer, Context, Outcome, Principal, Receiver, Reservation
+from llm_obs_core.interfaces.instrument import (
+    AnswerClock,
+    Call,
+    CallTemplate,
+    Guard,
+    Instrumentor,
+    Recorder,
+    Step,
+    StepKind,
+)
 from llm_obs_core.interfaces.log import Appended, Feed, Log, LogStats, LogWriter, StoredRecord
 from llm_obs_core.interfaces.operations import (
     Collect,
@@ -25,44 +36,52 @@ from llm_obs_core.interfaces.operations import (
     Sum,
     When,
 )
-from llm_obs_core.interfaces.process import (
-    Price,
-    PriceBand,
-    PriceKey,
-    Pricer,
-    Scrubber,
-    ScrubRules,
-    TailPolicy,
-    TextHit,
-    TextScrubber,
-)
+from llm_obs_core.interfaces.process import Price, PriceBand, PriceKey, Pricer, Scrubber, ScrubRules
 from llm_obs_core.interfaces.read import (
     AggregateQuery,
     AggregateResult,
     AggregateRow,
+    Annotations,
+    Columns,
     ContentItem,
     Coverage,
     Cursor,
+    FoundSpan,
     Reader,
     Scope,
+    SessionCursor,
+    SessionPage,
+    SessionQuery,
+    SessionSummary,
+    SpanCursor,
+    SpanPage,
+    SpanQuery,
+    StoredAnnotation,
     StoredSpan,
     StoredSpans,
     StoredTrace,
-    TraceFilter,
     TraceOutline,
     TracePage,
+    TraceQuery,
     TraceSummary,
     ValueCount,
 )
 from llm_obs_core.interfaces.sink import Sink, SinkLimits, SinkPart, SinkWrite
 
 __all__ = [
+    "About",
     "AggregateQuery",
     "AggregateResult",
     "AggregateRow",
+    "Annotations",
+    "AnswerClock",
     "Appended",
     "Arrow",
+    "Call",
+    "CallTemplate",
+    "Clock",
     "Collect",
+    "Columns",
     "Consumer",
     "ContentBatch",
     "ContentItem",
@@ -72,17 +91,23 @@ __all__ = [
     "Drop",
     "Elapsed",
     "EnumMap",
+    "Evaluates",
     "Extract",
     "Feed",
-    "HeadSampler",
+    "FoundSpan",
+    "Guard",
+    "Host",
     "Instrumentor",
     "Log",
     "LogStats",
     "LogWriter",
+    "Logger",
     "MeasureBatch",
     "Member",
+    "Metrics",
     "Normalizer",
     "NormalizerRules",
+    "Observe",
     "Operation",
     "Outcome",
     "Place",
@@ -91,31 +116,40 @@ __all__ = [
     "PriceKey",
     "Pricer",
     "Principal",
+    "Question",
     "Reader",
     "Receiver",
+    "Recorder",
     "Rename",
+    "Reservation",
     "Rows",
-    "SamplingDecision",
     "Scale",
     "Scope",
     "ScrubRules",
     "Scrubber",
+    "SessionCursor",
+    "SessionPage",
+    "SessionQuery",
+    "SessionSummary",
     "Sink",
     "SinkLimits",
     "SinkPart",
     "SinkWrite",
     "SpanBatch",
+    "SpanCursor",
+    "SpanPage",
+    "SpanQuery",
+    "Step",
+    "StepKind",
+    "StoredAnnotation",
     "StoredRecord",
     "StoredSpan",
     "StoredSpans",
     "StoredTrace",
     "Sum",
-    "TailPolicy",
-    "TextHit",
-    "TextScrubber",
-    "TraceFilter",
     "TraceOutline",
     "TracePage",
+    "TraceQuery",
     "TraceSummary",
     "ValueCount",
     "When",

@@ -9,7 +9,7 @@ import msgspec
 from llm_obs_core.interfaces.batch import SpanBatch
 from llm_obs_core.model import RecordKind, Rejection
 
-__all__ = ["Consumer", "Context", "Outcome", "Principal", "Receiver"]
+__all__ = ["Consumer", "Context", "Outcome", "Principal", "Receiver", "Reservation"]
 
 
 class Principal(msgspec.Struct, frozen=True):
@@ -27,41 +27,66 @@ class Principal(msgspec.Struct, frozen=True):
 
 
 class Context(msgspec.Struct, frozen=True):
-    """What is known of a request beside its bytes; `received_ns` is Unix nanoseconds."""
+    """What is known of a request beside its bytes.
+
+    Attributes:
+        tenant: Whose it is, as the key says.
+        kind: What it becomes in the log, which is the kind of its signal.
+        received_ns: Unix nanoseconds.
+        principal: Who sent it.
+        content_type: What its body is; empty when it is the first that its signal names.
+    """
 
     tenant: str
     kind: RecordKind
     received_ns: int
     principal: Principal = Principal()
+    content_type: str = ""
 
 
 class Outcome(msgspec.Struct, frozen=True):
     """What became of a request once its answer may be sent: it is on disk.
 
     Attributes:
-        accepted: Spans stored in the log (also when an equal request had stored them before).
-        rejected: Spans dropped, by reason.
-        duplicate: Whether the log already held this very request.
+        accepted: Items (spans, annotations, …) in the log, also when an equal request had brought them before.
+        rejected: Items dropped, by reason.
+        repeated: Those of the accepted that an equal request had brought before: received = logged + repeated +
+            rejected, where logged is accepted - repeated.
     """
 
     accepted: int
     rejected: tuple[Rejection, ...] = ()
-    duplicate: bool = False
+    repeated: int = 0
+
+
+class Reservation(Protocol):
+    """A request's share of the bytes that may be under way. It is handed on with the request, and released once."""
+
+    def settle(self, nbytes: int) -> None:
+        """Holds this many bytes from here on: those that are there. Never refused, they are there already."""
+
+    def release(self) -> None:
+        """Gives everything back; the second call does nothing."""
 
 
 class Consumer(Protocol):
     """The collector's pipeline, as receivers, the proxy and late facts see it."""
 
-    async def offer(self, payload: bytes | SpanBatch, context: Context) -> Outcome:
+    async def offer(
+        self, payload: bytes | SpanBatch, context: Context, reservation: Reservation | None = None
+    ) -> Outcome:
         """Takes one request and returns when it is durable.
 
         Args:
-            payload: An ExportTraceServiceRequest, decompressed, or an already scanned batch.
+            payload: A body of the signal, decompressed, or an already scanned batch.
             context: Tenant, kind and time.
+            reservation: What the request holds of the memory for requests. From this call on it is the consumer's,
+                which releases it when it is known what becomes of the request, also when it raises. None: the consumer
+                makes one, which may be refused.
 
         Raises:
-            WireError: The bytes are not protobuf; answer 400 / INVALID_ARGUMENT.
-            LimitError: Too many spans; answer 413 / RESOURCE_EXHAUSTED without RetryInfo.
+            WireError: The bytes are no such body; answer 400 / INVALID_ARGUMENT.
+            LimitError: Too many items; answer 413 / RESOURCE_EXHAUSTED without RetryInfo.
             RetryableError: Overload or a full disk; answer 503 / UNAVAILABLE with its delay.
         """
 

@@ -51,7 +51,7 @@ class LogWriter(Protocol):
     """Appends to one stream."""
 
     async def append(
-        self, records: Sequence[LogRecord], *, expect: Position | None | UnsetType = UNSET
+        self, records: Sequence[LogRecord], *, expect: Position | UnsetType | None = UNSET
     ) -> Sequence[Appended]:
         """Appends records, all or none, and returns when they are durable.
 
@@ -115,7 +115,10 @@ class Log(Protocol):
         """The way into a stream."""
 
     def feed(self, stream: Stream, reader: str) -> Feed:
-        """The way out of a stream; from now on nothing is trimmed that `reader` has not committed."""
+        """The way out of a stream; from now on nothing is trimmed that `reader` has not committed.
+
+        An empty name holds nothing back and commits nothing.
+        """
 
     async def trim(self) -> int:
         """Deletes what every reader of a stream has committed; returns the bytes freed.

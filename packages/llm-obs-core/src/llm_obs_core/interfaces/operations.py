@@ -1,6 +1,6 @@
 """What a normaliser can do: a closed set of declared operations, applied in order, each seeing what earlier ones set.
 
-`llm_obs_core.normalizer.reference` says in Python what each does; core_ext applies the same without Python per span.
+`llm_obs_enrich.normalizer.reference` says in Python what each does; core_ext applies the same without Python per span.
 An attribute is there when it has a value, be it an empty one; a place is there when it leads to more than null.
 JSON text is what RFC 8259 says, with at most `MAX_DEPTH` levels; anything else is a text without places inside.
 """
@@ -63,7 +63,7 @@ class When(msgspec.Struct, frozen=True):
 
 
 Form = Literal["value", "texts", "messages", "tools"]
-"""What becomes of a value that was found; see `llm_obs_core.normalizer.forms`.
+"""What becomes of a value that was found; see `llm_obs_enrich.normalizer.forms`.
 
 - `value`: a JSON string, number, true or false is that value; an array or an object stays JSON text.
 - `texts`: a JSON array of strings becomes a list of them.

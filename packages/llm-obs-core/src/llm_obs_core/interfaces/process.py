@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple, Protocol
+from collections.abc import Sequence
+from typing import Literal, Protocol
 
 import msgspec
 
-__all__ = [
-    "Price",
-    "PriceBand",
-    "PriceKey",
-    "Pricer",
-    "ScrubRules",
-    "Scrubber",
-    "TailPolicy",
-    "TextHit",
-    "TextScrubber",
-]
+__all__ = ["Price", "PriceBand", "PriceKey", "Pricer", "ScrubRules", "Scrubber"]
 
 
 class PriceKey(msgspec.Struct, frozen=True, order=True):
@@ -100,30 +90,3 @@ class Scrubber(Protocol):
 
     def rules(self) -> ScrubRules:
         """Read once at start-up."""
-
-
-class TextHit(NamedTuple):
-    """A range of one text to be written over: text number, byte range inside it, pattern name."""
-
-    text: int
-    start: int
-    end: int
-    name: str
-
-
-class TextScrubber(Protocol):
-    """A programmatic scrubber. When it raises, every text it was given is dropped, and counted: fail closed."""
-
-    @property
-    def version(self) -> int:
-        """Stamped on log records."""
-
-    def scan(self, texts: Sequence[bytes]) -> Sequence[TextHit]:
-        """Hits of one batch of UTF-8 texts; called once per request, not per text."""
-
-
-class TailPolicy(Protocol):
-    """A tail-sampling policy, asked once per tick about all traces that are due."""
-
-    def evaluate(self, traces: Mapping[str, Any]) -> bytes:
-        """One byte a trace: 1 keep, 0 no opinion, 2 drop; `traces` holds columns of trace summaries."""

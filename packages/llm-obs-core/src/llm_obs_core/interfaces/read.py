@@ -1,4 +1,4 @@
-"""Reading back: what a store answers the query API. Every method takes the scope first."""
+"""Reading back: what a store answers the query API. Every query takes the scope first."""
 
 from __future__ import annotations
 
@@ -7,30 +7,47 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
+from llm_obs_core.filter import And, Filter
+from llm_obs_core.interfaces.about import About
 from llm_obs_core.model import Span
 
 __all__ = [
     "AggregateQuery",
     "AggregateResult",
     "AggregateRow",
+    "Annotations",
+    "Columns",
     "ContentItem",
     "Coverage",
     "Cursor",
+    "FoundSpan",
     "Reader",
     "Scope",
+    "SessionCursor",
+    "SessionPage",
+    "SessionQuery",
+    "SessionSummary",
+    "SpanCursor",
+    "SpanPage",
+    "SpanQuery",
+    "StoredAnnotation",
     "StoredSpan",
     "StoredSpans",
     "StoredTrace",
-    "TraceFilter",
     "TraceOutline",
     "TracePage",
+    "TraceQuery",
     "TraceSummary",
     "ValueCount",
 ]
 
 
+Columns = dict[str, str | bytes | int | float | bool | None]
+"""`SPAN_COLUMNS` of one span, by name."""
+
+
 class Scope(msgspec.Struct, frozen=True):
-    """What the asker may see; a reader returns nothing beyond it.
+    """What the sender of a query may see; a reader returns nothing beyond it.
 
     Attributes:
         tenants: Tenants whose data may be returned.
@@ -59,54 +76,50 @@ class Coverage(msgspec.Struct, frozen=True):
     damaged: tuple[str, ...] = ()
 
 
-class TraceFilter(msgspec.Struct, frozen=True):
-    """Which traces: all given conditions must hold; each of those on spans holds when any span of the trace meets it.
+class TraceQuery(msgspec.Struct, frozen=True):
+    """Which traces.
 
     Attributes:
+        where: What they have to meet.
         start_ns: The trace starts at or after this Unix time, nanoseconds.
         end_ns: The trace starts before this.
-        trace_id: Hexadecimal prefix.
-        name: Part of the root's name, any case.
-        service: The root's or any span's service.
-        environment: Deployment environment.
-        application: Application.
-        operation: GenAI operation.
-        provider: Provider.
-        model: Model asked for or that answered.
-        user_id: User.
-        session_id: Conversation.
-        error: True: with an error; False: without.
-        error_type: A span's error type.
-        finish_reason: A span's finish reason.
-        min_duration_ns: The trace takes at least this.
-        max_duration_ns: … at most this.
-        min_cost_nano_usd: The trace costs at least this.
-        min_tokens: Input and output tokens together, at least.
     """
 
+    where: Filter = And()
     start_ns: int | None = None
     end_ns: int | None = None
-    trace_id: str | None = None
-    name: str | None = None
-    service: str | None = None
-    environment: str | None = None
-    application: str | None = None
-    operation: str | None = None
-    provider: str | None = None
-    model: str | None = None
-    user_id: str | None = None
-    session_id: str | None = None
-    error: bool | None = None
-    error_type: str | None = None
-    finish_reason: str | None = None
-    min_duration_ns: int | None = None
-    max_duration_ns: int | None = None
-    min_cost_nano_usd: int | None = None
-    min_tokens: int | None = None
+
+
+class SpanQuery(msgspec.Struct, frozen=True):
+    """Which spans, of all traces.
+
+    Attributes:
+        where: What they have to meet.
+        start_ns: The span starts at or after this Unix time, nanoseconds.
+        end_ns: The span starts before this.
+    """
+
+    where: Filter = And()
+    start_ns: int | None = None
+    end_ns: int | None = None
+
+
+class SessionQuery(msgspec.Struct, frozen=True):
+    """Which sessions: those with a trace that meets `where` and starts in the time; each is returned whole.
+
+    Attributes:
+        where: What one of its traces has to meet.
+        start_ns: That trace starts at or after this Unix time, nanoseconds.
+        end_ns: That trace starts before this.
+    """
+
+    where: Filter = And()
+    start_ns: int | None = None
+    end_ns: int | None = None
 
 
 class Cursor(NamedTuple):
-    """A place in a list of traces: the last one returned.
+    """Where a list of traces goes on: after the last one returned.
 
     The list is ordered by all three, descending: traces may start together, and two tenants may have the same id.
     """
@@ -116,33 +129,28 @@ class Cursor(NamedTuple):
     tenant: str = ""
 
 
+class SpanCursor(NamedTuple):
+    """Where a list of spans goes on: after the last one returned. Ordered by all four, descending."""
+
+    start_ns: int
+    trace_id: bytes
+    span_id: bytes
+    tenant: str = ""
+
+
+class SessionCursor(NamedTuple):
+    """Where a list of sessions goes on: after the last one returned. Ordered by all three, descending."""
+
+    end_ns: int
+    session_id: str
+    tenant: str = ""
+
+
 class TraceSummary(msgspec.Struct, frozen=True):
-    """One line of the trace list; sums are over model calls with role leaf.
+    """One line of the trace list: the tenant, and `SUMMARY_COLUMNS` of `llm_obs_core.summary.columns`.
 
-    What is taken from one span (the first user …) is the earliest one's; of spans that start together the one with the
-    smallest value.
-
-    Attributes:
-        tenant: Its tenant.
-        trace_id: 16 bytes.
-        start_ns: Earliest start of its spans.
-        duration_ns: Latest end minus earliest start.
-        name: The root's name; the earliest span's when the root is missing.
-        service: The root's service.
-        has_root: Whether the root was received.
-        span_count: Spans stored.
-        error_count: Spans with an error.
-        call_count: Model calls.
-        input_tokens: Sum.
-        output_tokens: Sum.
-        cost_nano_usd: Sum of the priced calls; None when none was priced.
-        unpriced_calls: Calls with usage and no price.
-        ttft_ns: The first call's time to first token.
-        models: Models that answered (or were asked for), sorted.
-        providers: Providers, sorted.
-        user_id: The first user found.
-        session_id: The first conversation found.
-        application: The first application found.
+    The table there says of each field what it means and how it is folded from the spans; sums are over model calls with
+    role leaf.
     """
 
     tenant: str
@@ -175,6 +183,36 @@ class TracePage(msgspec.Struct, frozen=True):
     coverage: Coverage
 
 
+class SessionSummary(msgspec.Struct, frozen=True):
+    """One session: the tenant, and `SESSION_COLUMNS` of `llm_obs_core.summary.columns`.
+
+    A session is the traces of one tenant whose summary has its `session_id`.
+    """
+
+    tenant: str
+    session_id: str
+    start_ns: int
+    end_ns: int
+    trace_count: int
+    span_count: int
+    error_count: int
+    call_count: int
+    input_tokens: int
+    output_tokens: int
+    cost_nano_usd: int | None
+    unpriced_calls: int
+    models: tuple[str, ...]
+    users: tuple[str, ...]
+
+
+class SessionPage(msgspec.Struct, frozen=True):
+    """Sessions, the one that ended last first; `next` continues the list, None at its end."""
+
+    sessions: tuple[SessionSummary, ...]
+    next: SessionCursor | None
+    coverage: Coverage
+
+
 class ContentItem(msgspec.Struct, frozen=True):
     """One message of a span's content.
 
@@ -197,16 +235,71 @@ class StoredSpan(msgspec.Struct, frozen=True):
     """A span of a trace: the span itself without its content, its columns (`SPAN_COLUMNS`), and the content."""
 
     span: Span
-    columns: dict[str, str | bytes | int | float | bool | None]
+    columns: Columns
     content: tuple[ContentItem, ...]
 
 
+class FoundSpan(msgspec.Struct, frozen=True):
+    """A span of a list: its columns (`SPAN_COLUMNS`), and all of it where that was asked for.
+
+    Attributes:
+        tenant: Its tenant.
+        columns: Every column by name.
+        stored: The whole span; None when only columns were asked for.
+    """
+
+    tenant: str
+    columns: Columns
+    stored: StoredSpan | None = None
+
+
+class SpanPage(msgspec.Struct, frozen=True):
+    """Spans, newest first; `next` continues the list, None at its end."""
+
+    spans: tuple[FoundSpan, ...]
+    next: SpanCursor | None
+    coverage: Coverage
+
+
+class StoredAnnotation(msgspec.Struct, frozen=True):
+    """What was last said about a trace or a span.
+
+    Of one span (or trace) and key the greatest revision counts, of equal ones the later arrival. One whose value is
+    null is taken back and not returned.
+
+    Attributes:
+        tenant: Its tenant.
+        trace_id: 16 bytes.
+        span_id: 8 bytes; None when it is about the whole trace.
+        key: What is said, such as `score.helpfulness`.
+        value: JSON text.
+        revision: The sender's.
+        received_ns: When it arrived, Unix nanoseconds.
+    """
+
+    tenant: str
+    trace_id: bytes
+    span_id: bytes | None
+    key: str
+    value: str
+    revision: int
+    received_ns: int
+
+
+class Annotations(msgspec.Struct, frozen=True):
+    """Annotations by trace id, those about the trace first, then by span id and key."""
+
+    rows: tuple[StoredAnnotation, ...]
+    coverage: Coverage
+
+
 class StoredTrace(msgspec.Struct, frozen=True):
-    """A whole trace, spans by start time."""
+    """A whole trace, spans by start time, annotations as in `Annotations`."""
 
     summary: TraceSummary
     spans: tuple[StoredSpan, ...]
     coverage: Coverage
+    annotations: tuple[StoredAnnotation, ...] = ()
 
 
 class TraceOutline(msgspec.Struct, frozen=True):
@@ -282,18 +375,57 @@ class ValueCount(NamedTuple):
 
 
 class Reader(Protocol):
-    """Answers questions about what a store holds. Order of calls: `start`, any, `stop`; calls may overlap."""
+    """Answers queries about what a store holds. Order of calls: `start`, any, `stop`; calls may overlap.
+
+    A reader answers the questions of its `about` and evaluates the filters that it declares there; the planner of
+    `llm_obs_query` calls nothing else. A filter is `checked` with `scope.content` before anything is read.
+    """
 
     async def start(self) -> None:
         """Opens the store for reading; works beside another process that writes it."""
 
+    def about(self) -> About:
+        """What it answers, over which data, as it is now; called often, after `start`."""
+
     async def find_traces(
-        self, scope: Scope, where: TraceFilter, *, first: int, after: Cursor | None = None
+        self, scope: Scope, query: TraceQuery, *, first: int, after: Cursor | None = None
     ) -> TracePage:
-        """The traces that match, at most `first`, in the order of `Cursor`."""
+        """The traces that match, at most `first`, in the order of `Cursor`.
+
+        Raises:
+            LlmObsError: The filter is wrong or not permitted.
+        """
+
+    async def find_spans(
+        self, scope: Scope, query: SpanQuery, *, first: int, after: SpanCursor | None = None, whole: bool = False
+    ) -> SpanPage:
+        """The spans that match, of all traces, at most `first`, in the order of `SpanCursor`.
+
+        Args:
+            scope: What may be seen.
+            query: Which.
+            first: At most so many.
+            after: Where the list goes on.
+            whole: Whether the spans themselves and their content are wanted beside the columns.
+
+        Raises:
+            LlmObsError: The filter is wrong or not permitted.
+        """
+
+    async def find_sessions(
+        self, scope: Scope, query: SessionQuery, *, first: int, after: SessionCursor | None = None
+    ) -> SessionPage:
+        """The sessions that match, at most `first`, in the order of `SessionCursor`.
+
+        Raises:
+            LlmObsError: The filter is wrong or not permitted.
+        """
 
     async def trace(self, scope: Scope, trace_id: bytes) -> StoredTrace | None:
         """One whole trace, of the first tenant of the scope that has it; None when there is none."""
+
+    async def annotations(self, scope: Scope, trace_ids: Sequence[bytes]) -> Annotations:
+        """What was said about these traces and their spans, also of those that are not stored."""
 
     async def outline(self, scope: Scope, trace_id: bytes, columns: Sequence[str]) -> TraceOutline | None:
         """As `trace`, but only these columns of `SPAN_COLUMNS`; reads neither payloads nor content.

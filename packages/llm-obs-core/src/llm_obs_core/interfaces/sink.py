@@ -38,7 +38,8 @@ class SinkPart(msgspec.Struct, frozen=True):
         last: Derived Position of the last.
         rows: A `SpanBatch` for SPANS; for other kinds rows as columns: MEASURES have `MEASURE_KEYS` and
             `MEASURE_VALUES`, ANNOTATIONS `ANNOTATION_COLUMNS`, CALLS `CALL_COLUMNS`, CORRECTIONS
-            `CORRECTION_COLUMNS`. Beside those, MEASURES have `SEQUENCE_COLUMN`: their identity is the Position.
+            `CORRECTION_COLUMNS`. Measures, calls and corrections are of one record, whose Position is `first` and
+            `last`: by it they are known again.
         received_ns: When the last of them was received, Unix nanoseconds; 0 when unknown.
         contents: Of SPANS, where the sink takes CONTENTS: their messages with the tenant's digests. The key of the
             digests never leaves the collector.
@@ -63,7 +64,7 @@ class SinkWrite(msgspec.Struct, frozen=True):
     """What is stored at once.
 
     Attributes:
-        parts: At most one of each kind and tenant, in no promised order; may be empty.
+        parts: Of spans at most one a tenant, of other kinds one a record; may be empty.
         first: Derived Position of the first record that the range holds.
         last: Derived Position of the last.
         final: Whether the sink then holds everything up to `last`. When not, this is a part of the range, and others of

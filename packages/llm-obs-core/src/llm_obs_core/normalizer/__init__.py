@@ -1,7 +1,1 @@
-"""Foreign names and values onto the canonical ones: the built-in rules, and what rules mean."""
-
-from llm_obs_core.normalizer.configured import configured
-from llm_obs_core.normalizer.genai import VERSION, GenAiNormalizer, make
-from llm_obs_core.normalizer.reference import apply, derive
-
-__all__ = ["VERSION", "GenAiNormalizer", "apply", "configured", "derive", "make"]
+"""What every normaliser agrees on: words and bounds, no code. The built-in one is `llm_obs_enrich.normalizer`."""

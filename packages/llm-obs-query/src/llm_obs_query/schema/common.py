@@ -29,7 +29,7 @@ class ValueCount:
 class Coverage:
     """Rows: `llm_obs_core.interfaces.Coverage`."""
 
-    sources: list[str] = strawberry.field(description="Names of the stores that were asked.")
+    sources: list[str] = strawberry.field(description="The readers that answered, by their names in the configuration.")
     tiers: list[str]
     basis: str = strawberry.field(description="exact or weighted.")
     fresh_to_ns: Int64 | None = strawberry.field(

@@ -1,4 +1,4 @@
-"""What a question may be narrowed by, and how it becomes a reader's."""
+"""The keys of measures, and what sums are narrowed by."""
 
 from __future__ import annotations
 
@@ -6,12 +6,9 @@ import enum
 from typing import Any
 
 import strawberry
-from llm_obs_core import interfaces
 from llm_obs_core.model import MEASURE_KEYS
 
-from llm_obs_query.schema.scalars import Int64
-
-__all__ = ["MeasureFilter", "MeasureKey", "TraceFilter", "measure_filter", "trace_filter"]
+__all__ = ["MeasureFilter", "MeasureKey", "measure_filter"]
 
 
 @strawberry.enum
@@ -31,31 +28,6 @@ class MeasureKey(enum.Enum):
     FINISH_REASON = "finish_reason"
     ERROR_TYPE = "error_type"
     HTTP_STATUS = "http_status"
-
-
-@strawberry.input
-class TraceFilter:
-    """Mirrors `llm_obs_core.interfaces.TraceFilter`, field by field."""
-
-    start_ns: Int64 | None = strawberry.UNSET
-    end_ns: Int64 | None = strawberry.UNSET
-    trace_id: str | None = strawberry.field(default=strawberry.UNSET, description="Hexadecimal prefix of the trace id.")
-    name: str | None = strawberry.field(default=strawberry.UNSET, description="Part of the root span's name, any case.")
-    service: str | None = strawberry.UNSET
-    environment: str | None = strawberry.UNSET
-    application: str | None = strawberry.UNSET
-    operation: str | None = strawberry.UNSET
-    provider: str | None = strawberry.UNSET
-    model: str | None = strawberry.UNSET
-    user_id: str | None = strawberry.UNSET
-    session_id: str | None = strawberry.UNSET
-    error: bool | None = strawberry.UNSET
-    error_type: str | None = strawberry.UNSET
-    finish_reason: str | None = strawberry.UNSET
-    min_duration_ns: Int64 | None = strawberry.UNSET
-    max_duration_ns: Int64 | None = strawberry.UNSET
-    min_cost_nano_usd: Int64 | None = strawberry.UNSET
-    min_tokens: Int64 | None = strawberry.UNSET
 
 
 @strawberry.input(
@@ -79,13 +51,7 @@ class MeasureFilter:
     http_status: list[int | None] | None = strawberry.UNSET
 
 
-TRACE_CONDITIONS = interfaces.TraceFilter.__struct_fields__
 MEASURE_CONDITIONS = ("model", *(column.name for column in MEASURE_KEYS if column.name != "minute_ns"))
-
-
-def trace_filter(given: TraceFilter | None) -> interfaces.TraceFilter:
-    """The reader's filter; what is not given or null is no condition."""
-    return interfaces.TraceFilter(**dict(_given(given, TRACE_CONDITIONS)))
 
 
 def measure_filter(given: MeasureFilter | None) -> dict[str, tuple[Any, ...]]:

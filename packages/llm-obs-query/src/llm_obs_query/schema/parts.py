@@ -1,4 +1,4 @@
-"""What of a trace a question needs, read from its selection: columns of all spans, some spans whole, or everything."""
+"""What of a trace or of spans a query needs, by its selection: columns of all spans, some spans whole, or all."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from llm_obs_core.model import SPAN_COLUMNS
 from strawberry.types.nodes import SelectedField, Selection
 from strawberry.utils.str_converters import to_snake_case
 
-__all__ = ["TraceParts", "trace_parts"]
+__all__ = ["TraceParts", "trace_parts", "whole_spans"]
 
 _COLUMNS: Final = frozenset(column.name for column in SPAN_COLUMNS)
 _NAMED: Final = {
@@ -32,10 +32,12 @@ class TraceParts(NamedTuple):
     Attributes:
         columns: Of every span; None when only spans with ids are asked for.
         ids: Of the spans that are wanted with payload or content; None when all spans are.
+        annotations: Whether what was said is wanted.
     """
 
     columns: tuple[str, ...] | None
     ids: tuple[str, ...] | None
+    annotations: bool = False
 
 
 def trace_parts(selections: Iterable[Selection]) -> TraceParts:
@@ -46,12 +48,13 @@ def trace_parts(selections: Iterable[Selection]) -> TraceParts:
     """
     columns: dict[str, None] = {}
     ids: dict[str, None] = {}
-    outlined = whole = False
+    outlined = whole = said = False
     for field in _below(selections):
         if field.name == "columns":
             columns |= dict.fromkeys(_columns(field.selections) or ())
+        said = said or "annotations" in {inner.name for inner in (field, *_fields(field.selections))}
         if field.name != "spans":
-            outlined = outlined or field.name in ("summary", "columns")
+            outlined = outlined or field.name in ("summary", "columns", "annotations")
             continue
         wanted = _columns(field.selections)
         given = field.arguments.get("ids")
@@ -62,7 +65,17 @@ def trace_parts(selections: Iterable[Selection]) -> TraceParts:
         else:
             outlined = True
             columns |= dict.fromkeys(wanted)
-    return TraceParts(tuple(columns) if outlined or not ids else None, None if whole else tuple(ids))
+    return TraceParts(tuple(columns) if outlined or not ids else None, None if whole else tuple(ids), said)
+
+
+def whole_spans(selections: Iterable[Selection]) -> bool:
+    """Whether the fields `span` of a list need more than columns.
+
+    Args:
+        selections: `Info.selected_fields` of the field `spans`.
+    """
+    nodes = (node for field in _below(selections) if field.name == "nodes" for node in _fields(field.selections))
+    return any(_columns(node.selections) is None for node in nodes if node.name == "span")
 
 
 def _below(selections: Iterable[Selection]) -> Iterator[SelectedField]:

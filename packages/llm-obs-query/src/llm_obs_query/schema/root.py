@@ -1,4 +1,4 @@
-"""The questions of the query API."""
+"""The fields of the query API."""
 
 from __future__ import annotations
 
@@ -8,19 +8,33 @@ from importlib.metadata import version
 from typing import Annotated, cast
 
 import strawberry
-from llm_obs_core.interfaces import AggregateQuery, Scope
+from llm_obs_core.interfaces import (
+    AggregateQuery,
+    Cursor,
+    Scope,
+    SessionCursor,
+    SessionQuery,
+    SpanCursor,
+    SpanQuery,
+    TraceQuery,
+)
+from llm_obs_core.interfaces import (
+    Coverage as ReaderCoverage,
+)
 from strawberry.types import Info
 
 from llm_obs_query import cursor
 from llm_obs_query.errors import Code, UserError
+from llm_obs_query.readers import Failures, Readers
 from llm_obs_query.schema.aggregates import Aggregate, aggregate_rows
 from llm_obs_query.schema.common import Coverage, PageInfo, ValueCount
-from llm_obs_query.schema.inputs import MeasureFilter, MeasureKey, TraceFilter, measure_filter, trace_filter
-from llm_obs_query.schema.parts import TraceParts, trace_parts
+from llm_obs_query.schema.filters import Where, WhereText, filter_of
+from llm_obs_query.schema.inputs import MeasureFilter, MeasureKey, measure_filter
+from llm_obs_query.schema.lists import Session, SessionConnection, SpanConnection, found_rows
+from llm_obs_query.schema.parts import TraceParts, trace_parts, whole_spans
 from llm_obs_query.schema.scalars import Int64
 from llm_obs_query.schema.spans import row_id, span_rows
 from llm_obs_query.schema.traces import Trace, TraceConnection, TraceRows, TraceSummary
-from llm_obs_query.stores import Failures, Stores
 
 __all__ = ["Asking", "Query"]
 
@@ -31,7 +45,7 @@ class Asking:
     """The context of one request.
 
     Args:
-        stores: Who answers.
+        readers: Who answers.
         scope: What the asker may see.
         max_rows: Rows that the request may ask for in all its lists.
         max_groups: Rows that one aggregate may give.
@@ -40,13 +54,13 @@ class Asking:
 
     def __init__(
         self,
-        stores: Stores,
+        readers: Readers,
         scope: Scope,
         max_rows: int,
         max_groups: int,
         receivers: Callable[[], Mapping[str, str]] = dict[str, str],
     ) -> None:
-        self.stores = stores
+        self.readers = readers
         self.scope = scope
         self.receivers = receivers
         self.max_groups = max_groups
@@ -101,25 +115,82 @@ class ServerInfo:
     )
 
 
+StartNs = Annotated[
+    Int64 | None, strawberry.argument(description="What starts at or after this Unix time, nanoseconds.")
+]
+EndNs = Annotated[Int64 | None, strawberry.argument(description="What starts before this Unix time, nanoseconds.")]
+
+
 async def _traces(
     info: Info[Asking, None],
-    filter: TraceFilter | None = strawberry.UNSET,
+    where: Where = strawberry.UNSET,
+    where_text: WhereText = strawberry.UNSET,
+    start_ns: StartNs = strawberry.UNSET,
+    end_ns: EndNs = strawberry.UNSET,
     first: int = 50,
     after: str | None = strawberry.UNSET,
 ) -> TraceConnection:
     asking = info.context
-    place = cursor.decode(after) if after else None
-    rows = asking.take(first, "first")
-    page = await asking.stores.find_traces(
-        asking.scope, trace_filter(filter), first=rows, after=place, failed=asking.failures_of(info)
+    page = await asking.readers.find_traces(
+        asking.scope,
+        TraceQuery(filter_of(where, where_text), _given(start_ns), _given(end_ns)),
+        first=asking.take(first, "first"),
+        after=cursor.decode(after, Cursor) if after else None,
+        failed=asking.failures_of(info),
     )
-    return TraceConnection(
-        nodes=cast(list[TraceSummary], page.traces),
-        page_info=PageInfo(
-            has_next_page=page.next is not None, end_cursor=cursor.encode(page.next) if page.next else None
-        ),
-        coverage=cast(Coverage, page.coverage),
+    nodes = cast(list[TraceSummary], page.traces)
+    return TraceConnection(nodes=nodes, page_info=_page_info(page.next), coverage=_coverage(page.coverage))
+
+
+async def _spans(
+    info: Info[Asking, None],
+    where: Where = strawberry.UNSET,
+    where_text: WhereText = strawberry.UNSET,
+    start_ns: StartNs = strawberry.UNSET,
+    end_ns: EndNs = strawberry.UNSET,
+    first: int = 50,
+    after: str | None = strawberry.UNSET,
+) -> SpanConnection:
+    asking = info.context
+    page = await asking.readers.find_spans(
+        asking.scope,
+        SpanQuery(filter_of(where, where_text), _given(start_ns), _given(end_ns)),
+        first=asking.take(first, "first"),
+        after=cursor.decode(after, SpanCursor) if after else None,
+        whole=whole_spans(info.selected_fields),
+        failed=asking.failures_of(info),
     )
+    nodes = found_rows(page.spans)
+    return SpanConnection(nodes=nodes, page_info=_page_info(page.next), coverage=_coverage(page.coverage))
+
+
+async def _sessions(
+    info: Info[Asking, None],
+    where: Where = strawberry.UNSET,
+    where_text: WhereText = strawberry.UNSET,
+    start_ns: StartNs = strawberry.UNSET,
+    end_ns: EndNs = strawberry.UNSET,
+    first: int = 50,
+    after: str | None = strawberry.UNSET,
+) -> SessionConnection:
+    asking = info.context
+    page = await asking.readers.find_sessions(
+        asking.scope,
+        SessionQuery(filter_of(where, where_text), _given(start_ns), _given(end_ns)),
+        first=asking.take(first, "first"),
+        after=cursor.decode(after, SessionCursor) if after else None,
+        failed=asking.failures_of(info),
+    )
+    nodes = cast(list[Session], page.sessions)
+    return SessionConnection(nodes=nodes, page_info=_page_info(page.next), coverage=_coverage(page.coverage))
+
+
+def _page_info(last: Cursor | SpanCursor | SessionCursor | None) -> PageInfo:
+    return PageInfo(has_next_page=last is not None, end_cursor=None if last is None else cursor.encode(last))
+
+
+def _coverage(coverage: ReaderCoverage) -> Coverage:
+    return cast(Coverage, coverage)
 
 
 async def _trace(info: Info[Asking, None], id: strawberry.ID) -> Trace | None:
@@ -132,26 +203,32 @@ async def _trace(info: Info[Asking, None], id: strawberry.ID) -> Trace | None:
 
 
 async def _trace_rows(asking: Asking, trace_id: bytes, parts: TraceParts, failed: Failures) -> TraceRows | None:
-    """Asks for no more than the parts."""
-    stores, scope = asking.stores, asking.scope
+    """Reads no more than the parts."""
+    readers, scope = asking.readers, asking.scope
     if parts.ids is None:
-        found = await stores.trace(scope, trace_id, failed=failed)
+        found = await readers.trace(scope, trace_id, failed=failed)
         if found is None:
             return None
         columns = {name: [stored.columns[name] for stored in found.spans] for name in parts.columns or ()}
-        return TraceRows(found.summary, columns, found.coverage, span_rows(found.spans))
+        whole = span_rows(found.spans, found.annotations)
+        return TraceRows(found.summary, columns, found.coverage, whole, found.annotations)
     rows: TraceRows | None = None
+    tenant = ""
     if parts.columns is not None:
-        outline = await stores.outline(scope, trace_id, parts.columns, failed=failed)
+        outline = await readers.outline(scope, trace_id, parts.columns, failed=failed)
         if outline is None:
             return None
-        rows = TraceRows(outline.summary, outline.columns, outline.coverage)
+        rows, tenant = TraceRows(outline.summary, outline.columns, outline.coverage), outline.summary.tenant
+    some = None
     if parts.ids:
         ids = [bytes.fromhex(id) for id in parts.ids if re.fullmatch("[0-9a-fA-F]{16}", id)]
-        some = await stores.spans(scope, trace_id, ids, failed=failed)
+        some = await readers.spans(scope, trace_id, ids, failed=failed)
         if some is not None:
-            rows = rows or TraceRows(None, {}, some.coverage)
-            rows.whole = {row_id(row): row for row in span_rows(some.spans)}
+            rows, tenant = rows or TraceRows(None, {}, some.coverage), some.tenant
+    if rows is not None and parts.annotations:
+        rows.annotations = (await readers.annotations(Scope((tenant,)), [trace_id], failed=failed)).rows
+    if rows is not None and some is not None:
+        rows.whole = {row_id(row): row for row in span_rows(some.spans, rows.annotations)}
     return rows
 
 
@@ -185,11 +262,11 @@ async def _aggregate(
         filter=measure_filter(filter),
     )
     _check_buckets(query, asking.max_groups)
-    result = await asking.stores.aggregate(asking.scope, query, failed=asking.failures_of(info))
+    result = await asking.readers.aggregate(asking.scope, query, failed=asking.failures_of(info))
     if len(result.rows) > asking.max_groups:
         raise _too_many_groups(len(result.rows), asking.max_groups)
     rows = aggregate_rows(tuple(map(_camel, names)), result.rows)
-    return Aggregate(rows=rows, coverage=cast(Coverage, result.coverage))
+    return Aggregate(rows=rows, coverage=_coverage(result.coverage))
 
 
 async def _values(
@@ -201,7 +278,7 @@ async def _values(
 ) -> list[ValueCount]:
     asking = info.context
     rows = asking.take(first, "first")
-    found = await asking.stores.values(
+    found = await asking.readers.values(
         asking.scope,
         key.value,
         prefix=prefix,
@@ -216,7 +293,7 @@ def _info(info: Info[Asking, None]) -> ServerInfo:
     asking = info.context
     return ServerInfo(
         version=version("llm-obs-query"),
-        readers=list(asking.stores.names),
+        readers=list(asking.readers.names),
         tenants=list(asking.scope.tenants),
         content=asking.scope.content,
         receivers=[Receiver(protocol=protocol, address=address) for protocol, address in asking.receivers().items()],
@@ -225,10 +302,17 @@ def _info(info: Info[Asking, None]) -> ServerInfo:
 
 @strawberry.type
 class Query:
-    """Every field asks the stores within the scope of the key, and nothing else."""
+    """Every field asks the readers within the scope of the key, and nothing else."""
 
     traces: TraceConnection = strawberry.field(
         resolver=_traces, description="The newest traces that match, newest first."
+    )
+    spans: SpanConnection = strawberry.field(
+        resolver=_spans, description="The newest spans that match, of all traces, newest first."
+    )
+    sessions: SessionConnection = strawberry.field(
+        resolver=_sessions,
+        description="The sessions with a trace that matches, the one that ended last first, each with all its traces.",
     )
     trace: Trace | None = strawberry.field(
         resolver=_trace,
@@ -242,7 +326,7 @@ class Query:
         resolver=_values, description="The commonest values of a key, for filters and completion."
     )
     info: ServerInfo = strawberry.field(
-        resolver=_info, description="What answers: version, stores, and what this key may see."
+        resolver=_info, description="What answers: version, readers, and what this key may see."
     )
 
 

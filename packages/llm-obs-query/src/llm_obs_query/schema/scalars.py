@@ -10,6 +10,8 @@ from graphql import GraphQLError
 from llm_obs_core.plainjson import plain_json
 from strawberry.schema.config import StrawberryConfig
 
+from llm_obs_query.schema.filters import FilterValue, parse_value
+
 __all__ = ["CONFIG", "JSON", "Int64"]
 
 Int64 = NewType("Int64", int)
@@ -36,6 +38,12 @@ CONFIG = StrawberryConfig(
             ),
             serialize=str,
             parse_value=_parse,
+        ),
+        FilterValue: strawberry.scalar(
+            name="FilterValue",
+            description="Text, a number, true or false, or a list of these; whole numbers also as decimal strings.",
+            serialize=plain_json,
+            parse_value=parse_value,
         ),
         JSON: strawberry.scalar(
             name="JSON", description="Any JSON value.", serialize=plain_json, parse_value=lambda value: value

@@ -9,6 +9,7 @@ from typing import Any, cast
 import strawberry
 from llm_obs_core import interfaces, model
 
+from llm_obs_query.schema.annotations import Annotation
 from llm_obs_query.schema.scalars import JSON, Int64
 
 __all__ = ["Span", "outline_rows", "row_id", "span_rows"]
@@ -136,6 +137,10 @@ def _usage(root: Row) -> Usage | None:
     return cast(Usage, root) if given else None
 
 
+def _annotations(root: Row) -> list[Annotation]:
+    return cast(list[Annotation], root.get("annotations", ()))
+
+
 @strawberry.type
 class Span:
     """Rows: the columns of `llm_obs_core.model.SPAN_COLUMNS` and the span's own parts, as `span_rows` joins them."""
@@ -176,6 +181,9 @@ class Span:
     resource: JSON
     events: list[SpanEvent]
     links: list[SpanLink]
+    annotations: list[Annotation] = strawberry.field(
+        resolver=_annotations, description="What was said about this span; what is about its trace is with the trace."
+    )
     content: list[ContentItem] = strawberry.field(
         description=("Messages, tool arguments, documents; bodies are null when this key may not see content.")
     )
@@ -192,8 +200,13 @@ def outline_rows(columns: Mapping[str, Sequence[Any]]) -> list[Span]:
     return cast(list[Span], rows)
 
 
-def span_rows(spans: Iterable[interfaces.StoredSpan]) -> list[Span]:
+def span_rows(
+    spans: Iterable[interfaces.StoredSpan], annotations: Iterable[interfaces.StoredAnnotation] = ()
+) -> list[Span]:
     """What `Span` reads its fields from."""
+    said: dict[bytes | None, list[interfaces.StoredAnnotation]] = {}
+    for one in annotations:
+        said.setdefault(one.span_id, []).append(one)
     rows = [
         {
             **stored.columns,
@@ -202,6 +215,7 @@ def span_rows(spans: Iterable[interfaces.StoredSpan]) -> list[Span]:
             "events": stored.span.events,
             "links": stored.span.links,
             "content": stored.content,
+            "annotations": said.get(stored.span.span_id, ()),
         }
         for stored in spans
     ]

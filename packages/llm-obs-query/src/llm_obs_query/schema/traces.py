@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import strawberry
 from llm_obs_core import interfaces
 
+from llm_obs_query.schema.annotations import Annotation
 from llm_obs_query.schema.columns import SpanColumns
 from llm_obs_query.schema.common import Coverage, PageInfo
 from llm_obs_query.schema.scalars import Int64
@@ -63,6 +64,7 @@ class TraceRows:
         columns: Of all spans, as far as they are asked about.
         coverage: What all of it rests on.
         rows: All spans with everything; made from the columns when not given.
+        annotations: What was said about the trace and its spans.
 
     Attributes:
         whole: Spans by id, with everything, by start time.
@@ -74,10 +76,12 @@ class TraceRows:
         columns: dict[str, list[Any]],
         coverage: interfaces.Coverage,
         rows: list[Span] | None = None,
+        annotations: Sequence[interfaces.StoredAnnotation] = (),
     ) -> None:
         self.summary = summary
         self.columns = columns
         self.coverage = coverage
+        self.annotations = annotations
         self.whole: dict[str, Span] = {}
         self._rows = rows
 
@@ -116,4 +120,5 @@ class Trace:
         description="By start time; of `ids` only those, so that a page can ask for the details of what it shows.",
     )
     columns: SpanColumns
+    annotations: list[Annotation] = strawberry.field(description="What was said about the trace and its spans.")
     coverage: Coverage

@@ -11,8 +11,8 @@ from starlette.responses import Response
 
 from llm_obs_query.errors import Code
 from llm_obs_query.operations import Operations
+from llm_obs_query.readers import Readers
 from llm_obs_query.schema.root import Asking
-from llm_obs_query.stores import Stores
 from llm_obs_query.web.access import Access, scope_of
 from llm_obs_query.web.body import must_be_json, read_body
 from llm_obs_query.web.compress import answered
@@ -37,7 +37,7 @@ class GraphQL:
 
     Args:
         operations: Runs requests.
-        stores: Who answers.
+        readers: Who answers.
         access: Who may ask.
         sdl: The schema as text.
         max_rows: `query.max_rows`.
@@ -49,7 +49,7 @@ class GraphQL:
     def __init__(
         self,
         operations: Operations,
-        stores: Stores,
+        readers: Readers,
         access: Access,
         *,
         sdl: str,
@@ -59,7 +59,7 @@ class GraphQL:
         receivers: Callable[[], Mapping[str, str]],
     ) -> None:
         self._operations = operations
-        self._stores = stores
+        self._readers = readers
         self._access = access
         self._sdl = sdl
         self._max_rows = max_rows
@@ -88,7 +88,7 @@ class GraphQL:
                 f'expected {{"query": "…", "variables": {{…}}, "operationName": "…"}}, got what does not fit: {error}',
                 Code.BAD_REQUEST,
             ) from None
-        asking = Asking(self._stores, scope_of(principal), self._max_rows, self._max_groups, self._receivers)
+        asking = Asking(self._readers, scope_of(principal), self._max_rows, self._max_groups, self._receivers)
         response = await self._operations.run(question.query, question.variables, question.operationName, asking)
         if RESPONSE_JSON in request.headers.get("accept", ""):
             return await answered(request, response.body, 200 if response.ran else 400, {"Content-Type": RESPONSE_JSON})

@@ -1,4 +1,4 @@
-"""One question, two readers."""
+"""One query, two readers."""
 
 from __future__ import annotations
 
@@ -7,30 +7,40 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
 import msgspec
+from llm_obs_core.filter import Facts
 from llm_obs_core.interfaces import (
     AggregateQuery,
     AggregateRow,
+    Annotations,
     Coverage,
-    Cursor,
+    FoundSpan,
     Reader,
     Scope,
+    SessionQuery,
+    SessionSummary,
     Sink,
     SinkPart,
+    SpanQuery,
     StoredSpan,
     StoredTrace,
-    TraceFilter,
     TraceOutline,
+    TraceQuery,
     TraceSummary,
 )
+from llm_obs_core.summary.facts import facts_of
+from llm_obs_core.summary.fold import trace_fields
 
 from llm_obs_testing.memory import MemoryReader, MemorySink
 from llm_obs_testing.parts import make_write
 
-__all__ = ["Both", "in_order"]
+__all__ = ["Both", "everything_of", "in_order", "page_of"]
+
+Row = TraceSummary | FoundSpan | SessionSummary
+MANY = 100_000
 
 
 class Both:
-    """A reader and its oracle; every question is asked of both."""
+    """A reader and its oracle; every query goes to both."""
 
     def __init__(self, runner: asyncio.Runner, sink: Sink, reader: Reader) -> None:
         self.runner, self.sink, self.reader = runner, sink, reader
@@ -54,29 +64,47 @@ class Both:
         assert answer == expected
         return answer
 
-    def listed(self, scope: Scope, where: TraceFilter) -> tuple[TraceSummary, ...]:
+    def listed(self, scope: Scope, query: TraceQuery) -> tuple[TraceSummary, ...]:
         """All traces that match."""
-
-        async def question(reader: Reader) -> tuple[TraceSummary, ...]:
-            return (await reader.find_traces(scope, where, first=1000)).traces
-
-        found: tuple[TraceSummary, ...] = self.ask(question)
+        found: tuple[TraceSummary, ...] = self.all(scope, query)
         return found
 
-    def walk(self, scope: Scope, where: TraceFilter, first: int) -> tuple[TraceSummary, ...]:
+    def all(self, scope: Scope, query: TraceQuery | SpanQuery | SessionQuery) -> tuple[Any, ...]:
+        """All rows that match."""
+
+        async def question(reader: Reader) -> tuple[Row, ...]:
+            return (await page_of(reader, scope, query, MANY, None))[0]
+
+        found: tuple[Any, ...] = self.ask(question)
+        return found
+
+    def walk(self, scope: Scope, query: TraceQuery | SpanQuery | SessionQuery, first: int) -> tuple[Row, ...]:
         """The same, page by page."""
 
-        async def question() -> tuple[TraceSummary, ...]:
-            found: list[TraceSummary] = []
-            after: Cursor | None = None
+        async def question() -> tuple[Row, ...]:
+            found: list[Row] = []
+            after: Any = None
             while True:
-                page = await self.reader.find_traces(scope, where, first=first, after=after)
-                found += page.traces
-                assert len(page.traces) <= first
-                if (after := page.next) is None:
+                rows, after = await page_of(self.reader, scope, query, first, after)
+                found += rows
+                assert len(rows) <= first
+                if after is None:
                     return tuple(found)
 
         return self.runner.run(question())
+
+    def annotations(self, scope: Scope, trace_ids: Sequence[bytes]) -> Annotations:
+        """What was said, but for what the answer rests on."""
+
+        async def question(reader: Reader) -> Annotations:
+            return msgspec.structs.replace(await reader.annotations(scope, trace_ids), coverage=Coverage(()))
+
+        found: Annotations = self.ask(question)
+        return found
+
+    def everything(self, scope: Scope) -> list[tuple[list[Facts], dict[str, object]]]:
+        """See `everything_of`."""
+        return self.runner.run(everything_of(self.reader, scope))
 
     def trace(self, scope: Scope, trace_id: bytes) -> StoredTrace | None:
         """One trace, but for what the answer rests on."""
@@ -116,6 +144,35 @@ class Both:
 
         found: list[AggregateRow] = self.ask(question)
         return found
+
+
+async def everything_of(reader: Reader, scope: Scope) -> list[tuple[list[Facts], dict[str, object]]]:
+    """Each trace's spans and the fields of its summary, as the reader gives them one by one."""
+    found = []
+    for tenant in scope.tenants:
+        alone = Scope((tenant,), scope.content)
+        for summary in (await reader.find_traces(alone, TraceQuery(), first=MANY)).traces:
+            trace = await reader.trace(alone, summary.trace_id)
+            assert trace is not None
+            facts = [facts_of(stored, trace.annotations) for stored in trace.spans]
+            found.append((facts, trace_fields(summary)))
+    return found
+
+
+async def page_of(
+    reader: Reader, scope: Scope, query: TraceQuery | SpanQuery | SessionQuery, first: int, after: Any
+) -> tuple[tuple[Any, ...], Any]:
+    """A page's rows, and where it goes on."""
+    match query:
+        case TraceQuery():
+            traces = await reader.find_traces(scope, query, first=first, after=after)
+            return traces.traces, traces.next
+        case SpanQuery():
+            spans = await reader.find_spans(scope, query, first=first, after=after)
+            return spans.spans, spans.next
+        case SessionQuery():
+            sessions = await reader.find_sessions(scope, query, first=first, after=after)
+            return sessions.sessions, sessions.next
 
 
 def in_order(rows: Iterable[AggregateRow]) -> list[AggregateRow]:

@@ -20,27 +20,38 @@ EXITS: Final[dict[str, frozenset[str]]] = {
     "cancelled": frozenset({"cancelled"}),
 }
 
+GENERATOR_EXITS: Final = {**EXITS, "closed": frozenset({"abandoned", "closed"})}
+"""Of a stream that is a bare generator: Python tells it of a close as it tells it that nobody holds it any more."""
+
+NO_BLOCK: Final = "block left"
+"""The way that a bare generator does not have."""
+
 CLOSED_WITHIN_S: Final = 10.0
 
 
-async def leave(exit: str, stream: Any) -> bool:
-    """Leaves a stream, or an awaitable of one, in one way; False when this kind of stream has no such way."""
+async def leave(exit: str, stream: Any) -> frozenset[str]:
+    """Leaves a stream, or an awaitable of one, in one way: the outcomes that fit; none when it has no such way."""
     if inspect.isawaitable(stream):
         stream = await stream
+    bare = inspect.isgenerator(stream) or inspect.isasyncgen(stream)
+    if bare and exit in (NO_BLOCK, "dropped unread"):  # nothing is asked before the first step
+        return frozenset()
     if hasattr(stream, "__aiter__"):
-        done = await _leave_async(exit, stream)
+        await _leave_async(exit, stream)
+    elif exit == "cancelled":
+        return frozenset()
     else:
-        done = exit != "cancelled" and _leave_sync(exit, stream)
+        _leave_sync(exit, stream)
     del stream
     for _ in range(3):  # the loop closes dropped asynchronous generators in tasks of its own
         collect()
         await asyncio.sleep(0)
         if others := asyncio.all_tasks() - {asyncio.current_task()}:
             await asyncio.wait(others, timeout=CLOSED_WITHIN_S)
-    return done
+    return (GENERATOR_EXITS if bare else EXITS)[exit]
 
 
-def _leave_sync(exit: str, stream: Any) -> bool:
+def _leave_sync(exit: str, stream: Any) -> None:
     if exit == "read":
         for _ in stream:
             pass
@@ -58,10 +69,9 @@ def _leave_sync(exit: str, stream: Any) -> bool:
                 raise LookupError
         except LookupError:
             pass
-    return True
 
 
-async def _leave_async(exit: str, stream: Any) -> bool:
+async def _leave_async(exit: str, stream: Any) -> None:
     if exit == "read":
         async for _ in stream:
             pass
@@ -81,7 +91,6 @@ async def _leave_async(exit: str, stream: Any) -> bool:
             pass
     elif exit == "cancelled":
         await _cancel(stream)
-    return True
 
 
 async def _cancel(stream: Any) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
-__all__ = ["FAULTS", "Fault", "FaultyRecorder"]
+if TYPE_CHECKING:
+    from llm_obs_core.interfaces import Recorder
+
+__all__ = ["FAULTS", "Fault", "faulty"]
 
 FAULTS: Final = (
     "begin",
     "capture_content",
+    "claim",
     "clock",
     "clock.chunk",
     "clock.finish",
@@ -23,24 +27,31 @@ FAULTS: Final = (
     "span.set_attributes",
     "span.set_status",
     "start_call",
+    "start_step",
     "suppressed",
     "tracer",
 )
 """Members of a recorder, of the spans and of the clocks that it gives."""
 
+PARTS: Final = {"begin": "span", "clock": "clock", "start_call": "call", "start_step": "call"}
+"""What a member of a recorder gives when it is called; a call and a step have a span."""
+
 
 class Fault(Exception):
-    """What a `FaultyRecorder` raises."""
+    """What a faulty recorder raises."""
 
 
-class FaultyRecorder:
+def faulty(inner: Recorder, fault: str) -> Recorder:
     """A recorder whose one member raises whenever it is touched.
 
     Args:
         inner: A recorder that works.
         fault: A name out of `FAULTS`.
     """
+    return cast("Recorder", _FaultyRecorder(inner, fault))
 
+
+class _FaultyRecorder:
     def __init__(self, inner: Any, fault: str) -> None:
         self._inner = inner
         self._fault = fault
@@ -49,10 +60,24 @@ class FaultyRecorder:
         if name == self._fault:
             raise Fault(name)
         value = getattr(self._inner, name)
-        if name in ("begin", "start_call", "clock"):
-            kind = "clock" if name == "clock" else "span"
-            return lambda *args, **kwargs: _FaultyPart(value(*args, **kwargs), kind, self._fault)
+        if (kind := PARTS.get(name)) is not None:
+            return lambda *args, **kwargs: _part(value(*args, **_bare(kwargs)), kind, self._fault)
+        if name in ("claim", "content", "fail"):
+            return lambda *args, **kwargs: value(*(_inner_of(item) for item in args), **kwargs)
         return value
+
+
+def _part(inner: Any, kind: str, fault: str) -> Any:
+    return None if inner is None else _FaultyPart(inner, kind, fault)
+
+
+def _inner_of(item: Any) -> Any:
+    """What the recorder gave; a span stays faulty, so that what the recorder itself does to it fails too."""
+    return item._inner if isinstance(item, _FaultyPart) and item._kind == "call" else item
+
+
+def _bare(kwargs: dict[str, Any]) -> dict[str, Any]:
+    return {name: _inner_of(value) for name, value in kwargs.items()}
 
 
 class _FaultyPart:
@@ -66,7 +91,8 @@ class _FaultyPart:
     def __getattr__(self, name: str) -> Any:
         if f"{self._kind}.{name}" == self._fault:
             raise Fault(self._fault)
-        return getattr(self._inner, name)
+        value = getattr(self._inner, name)
+        return _FaultyPart(value, "span", self._fault) if self._kind == "call" and name == "span" else value
 
     def __setattr__(self, name: str, value: Any) -> None:
         setattr(self._inner, name, value)

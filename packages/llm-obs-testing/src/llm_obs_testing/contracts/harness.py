@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from llm_obs_core.interfaces import Sink, SinkPart
 from llm_obs_core.model import PayloadKind, Span
+from llm_obs_core.summary.columns import is_call
 
 from llm_obs_testing.contracts.stored import Content, Identity, Note, added_up, contents_of, notes_of
 from llm_obs_testing.measures import measure_rows
@@ -25,7 +26,7 @@ from llm_obs_testing.parts import (
     make_part,
     make_write,
 )
-from llm_obs_testing.rows import Row, is_call, rows_of
+from llm_obs_testing.rows import Row, rows_of
 
 __all__ = ["SinkHarness", "listed"]
 
@@ -127,12 +128,21 @@ class SinkHarness:
             part = make_part(spans, first, last, tenant=tenant)
             made.append(part if self.takes(PayloadKind.CONTENTS) else msgspec.structs.replace(part, contents=None))
         if self.takes(PayloadKind.MEASURES):
-            made.append(make_measures(spans, first, last, tenant=tenant))
+            made.append(make_measures(spans, first if last is None else last, tenant=tenant))
         if self.takes(PayloadKind.CALLS):
             made.append(make_calls(spans, first, last, tenant=tenant))
         if self.takes(PayloadKind.ANNOTATIONS):
             said = [Annotation.of(span, NOTE, span.name) for span in spans]
             made.append(make_annotations(said, first, last, tenant=tenant))
+        return made
+
+    def range(self, records: Sequence[Sequence[Span]], first: int) -> list[SinkPart]:
+        """The parts of neighbouring records: measures of each by itself."""
+        spans = [span for record in records for span in record]
+        made = self.given(spans, first, first + len(records) - 1)
+        if self.takes(PayloadKind.MEASURES):
+            made = [part for part in made if part.kind is not PayloadKind.MEASURES]
+            made += [make_measures(record, number) for number, record in enumerate(records, first)]
         return made
 
     def write(self, folder: Path, *parts: SinkPart) -> None:
@@ -184,7 +194,7 @@ class SinkHarness:
             parts = self.given(spans[max(start - 1, 0) : end], first, last, tenant=tenant)
             writes.append([part for part in parts if part.kind is not PayloadKind.MEASURES])
         if self.takes(PayloadKind.MEASURES):
-            writes[-1].append(make_measures(spans, first, last, tenant=tenant))
+            writes[-1].append(make_measures(spans, last, tenant=tenant))
         return writes
 
 

@@ -56,7 +56,7 @@ class KindContract(SinkHarness):
         shown, counted = make_traces(4), make_traces(5, first=20)
         if self.takes(PayloadKind.SPANS):
             self.write(tmp_path, *(part for part in self.given(shown, 1) if part.kind is PayloadKind.SPANS))
-        self.write(tmp_path, make_measures(counted, 2, 3))
+        self.write(tmp_path, make_measures(counted, 3))
         self.write(tmp_path, make_measures(counted, 4))
         rows = measure_rows(batch_of(counted).measures())
         assert self.sums(tmp_path) == added_up([*rows, *rows])

@@ -177,7 +177,10 @@ class LogContract:
             both = await asyncio.gather(*(writer.append([record(2)]) for _ in range(4)))
             assert sorted(item.duplicate for (item,) in both) == [False, True, True, True]
             assert len({item.position for (item,) in both}) == 1
-            assert log.stats.appended_items == 10
+            twice = await writer.append([record(3), record(4), record(3)])  # in one append too
+            assert [item.duplicate for item in twice] == [False, False, True]
+            assert twice[2].position == twice[0].position
+            assert log.stats.appended_items == 14
 
         self.during(tmp_path, work)
 

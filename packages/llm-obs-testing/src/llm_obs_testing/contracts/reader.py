@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 from llm_obs_core import semconv
 from llm_obs_core.errors import LlmObsError
-from llm_obs_core.interfaces import AggregateQuery, Reader, Scope, Sink, TraceFilter
+from llm_obs_core.filter import Condition
+from llm_obs_core.interfaces import AggregateQuery, Reader, Scope, SessionQuery, Sink, SpanQuery, TraceQuery
 from llm_obs_core.model import MEASURE_KEYS, SPAN_COLUMNS
 
 from llm_obs_testing.contracts.both import Both, in_order
-from llm_obs_testing.contracts.sample import ALL, ONE, filters, writes
+from llm_obs_testing.contracts.generated import GeneratedQueries
+from llm_obs_testing.contracts.sample import ALL, ONE, writes
 from llm_obs_testing.measures import MINUTE_NS
 from llm_obs_testing.parts import make_part
 from llm_obs_testing.spans import START_NS, make_span
@@ -25,7 +27,7 @@ __all__ = ["ReaderContract"]
 KEYS = ["model", *(column.name for column in MEASURE_KEYS)]
 
 
-class ReaderContract:
+class ReaderContract(GeneratedQueries):
     """Subclass it, write `pair`, and run pytest."""
 
     @classmethod
@@ -54,20 +56,20 @@ class ReaderContract:
 
     def test_every_trace_is_listed(self, both: Both) -> None:
         """With its sums over all parts of it, whichever write they came in."""
-        assert len(both.listed(ALL, TraceFilter())) > 60
-        assert len(both.listed(ONE, TraceFilter())) > 60
+        assert len(both.listed(ALL, TraceQuery())) > 60
+        assert len(both.listed(ONE, TraceQuery())) > 60
 
     @pytest.mark.parametrize("first", [1, 3, 10])
     def test_a_list_is_walked_without_gaps_or_repeats(self, both: Both, first: int) -> None:
         """Also where traces start together and where tenants have the same ids."""
-        assert both.walk(ALL, TraceFilter(), first) == both.listed(ALL, TraceFilter())
+        assert both.walk(ALL, TraceQuery(), first) == both.listed(ALL, TraceQuery())
 
     def test_a_page_says_whether_there_is_more(self, both: Both) -> None:
         """`next` is None exactly at the end."""
-        total = len(both.listed(ALL, TraceFilter()))
+        total = len(both.listed(ALL, TraceQuery()))
 
         async def ask(reader: Reader) -> list[bool]:
-            pages = [await reader.find_traces(ALL, TraceFilter(), first=n) for n in (total - 1, total, total + 1, 0)]
+            pages = [await reader.find_traces(ALL, TraceQuery(), first=n) for n in (total - 1, total, total + 1, 0)]
             return [page.next is None for page in pages]
 
         assert both.ask(ask)[:3] == [False, True, True]
@@ -79,7 +81,10 @@ class ReaderContract:
             other = Scope(("acmé 日本",), content=True)
             found: list[Any] = [await reader.trace(other, make_span(1001).trace_id)]
             for scope in (Scope(()), Scope(("nobody",)), Scope(("default' OR 1=1 --",))):
-                found.append((await reader.find_traces(scope, TraceFilter(), first=9)).traces)
+                found.append((await reader.find_traces(scope, TraceQuery(), first=9)).traces)
+                found.append((await reader.find_spans(scope, SpanQuery(), first=9)).spans)
+                found.append((await reader.find_sessions(scope, SessionQuery(), first=9)).sessions)
+                found.append((await reader.annotations(scope, [make_span(1001).trace_id])).rows)
                 found.append(await reader.trace(scope, make_span(1001).trace_id))
                 found.append((await reader.aggregate(scope, AggregateQuery())).rows)
                 found.append(list(await reader.values(scope, "model")))
@@ -87,39 +92,9 @@ class ReaderContract:
 
         assert not any(both.ask(ask))
 
-    def test_each_filter(self, both: Both) -> None:
-        """With values that some traces have, and with ones that none has."""
-        found = dict.fromkeys(TraceFilter.__struct_fields__, 0)
-        for name, value in filters(both.listed(ALL, TraceFilter())):
-            found[name] += len(both.listed(ALL, TraceFilter(**{name: value})))
-        assert [name for name, count in found.items() if not count] == []
-
-    def test_filters_together(self, both: Both) -> None:
-        """All must hold; conditions on spans may be met by different spans."""
-        combined = [
-            TraceFilter(provider="openai", error=True),
-            TraceFilter(provider="openai", error_type="RateLimitError", service="shop"),
-            TraceFilter(operation="execute_tool", model="gpt-4o"),
-            TraceFilter(operation="execute_tool", finish_reason="tool_call", environment="staging"),
-            TraceFilter(min_tokens=500, min_cost_nano_usd=1_000_000, max_duration_ns=5_000_000_000),
-            TraceFilter(start_ns=START_NS + 4_000_000_000, end_ns=START_NS + 9_000_000_000, provider="anthropic"),
-            TraceFilter(name="ASK", application="assistant", user_id="user-3"),
-        ]
-        assert sum(len(both.listed(ALL, where)) for where in combined) > 10
-
-    def test_filters_and_cursors(self, both: Both) -> None:
-        """A filtered list is walked in the same way."""
-        for where in (
-            TraceFilter(provider="openai"),
-            TraceFilter(error=True),
-            TraceFilter(min_tokens=300),
-            TraceFilter(end_ns=START_NS + 9_000_000_000),
-        ):
-            assert both.walk(ALL, where, 4) == both.listed(ALL, where)
-
     def test_each_trace_is_read_whole(self, both: Both) -> None:
         """Spans by start, with columns and content."""
-        for summary in both.listed(ALL, TraceFilter()):
+        for summary in both.listed(ALL, TraceQuery()):
             trace = both.trace(Scope((summary.tenant,), content=True), summary.trace_id)
             assert trace is not None
             assert trace.summary == summary
@@ -135,7 +110,7 @@ class ReaderContract:
 
     def test_bodies_need_permission(self, both: Both) -> None:
         """Without it there are their digests and lengths."""
-        summary = next(item for item in both.listed(ONE, TraceFilter()) if item.output_tokens)
+        summary = next(item for item in both.listed(ONE, TraceQuery()) if item.output_tokens)
         trace = both.trace(Scope(("default",)), summary.trace_id)
         assert trace is not None
         items = [item for span in trace.spans for item in span.content]
@@ -153,7 +128,7 @@ class ReaderContract:
     def test_the_outline_of_a_trace_is_its_columns(self, both: Both) -> None:
         """Those asked for, of every span, in the order of the trace."""
         names = [column.name for column in SPAN_COLUMNS]
-        for summary in both.listed(ALL, TraceFilter()):
+        for summary in both.listed(ALL, TraceQuery()):
             scope = Scope((summary.tenant,))
             trace = both.trace(scope, summary.trace_id)
             outline = both.outline(scope, summary.trace_id, names)
@@ -171,7 +146,7 @@ class ReaderContract:
 
     def test_some_spans_of_a_trace(self, both: Both) -> None:
         """As they are in the trace, by start; ids that it does not have are passed over."""
-        for summary in both.listed(ALL, TraceFilter()):
+        for summary in both.listed(ALL, TraceQuery()):
             scope = Scope((summary.tenant,), content=True)
             trace = both.trace(scope, summary.trace_id)
             assert trace is not None
@@ -197,6 +172,54 @@ class ReaderContract:
             outline = both.outline(Scope(tenants), shared, ["span_id"])
             assert outline is not None
             assert outline.summary == trace.summary
+
+    # --- Spans and sessions ---
+
+    def test_every_span_is_listed(self, both: Both) -> None:
+        """Newest first, with its columns; whole only where that is asked for."""
+        spans = both.all(ALL, SpanQuery())
+        assert len(spans) == sum(trace.span_count for trace in both.listed(ALL, TraceQuery()))
+        assert all(span.stored is None for span in spans)
+        for first in (1, 3, 50) if len(spans) < 500 else (50,):
+            assert both.walk(ALL, SpanQuery(), first) == spans
+
+        async def whole(reader: Reader) -> list[Any]:
+            scopes = (ALL, Scope(ALL.tenants))
+            return [(await reader.find_spans(scope, SpanQuery(), first=40, whole=True)).spans for scope in scopes]
+
+        permitted, bare = both.ask(whole)
+        for span in permitted:
+            trace = both.trace(Scope((span.tenant,), content=True), span.columns["trace_id"])
+            assert trace is not None
+            assert span.stored in trace.spans
+        assert all(item.body is None for span in bare for item in span.stored.content)
+
+    def test_a_span_that_comes_again_is_listed_once(self, tmp_path: Path) -> None:
+        """As it is now."""
+        with asyncio.Runner() as runner:
+            sink, reader = self.pair(tmp_path)
+            both = Both(runner, sink, reader)
+            try:
+                both.write([[make_part([make_span(1, name="old"), make_span(2)], 1, received_ns=1_000)]])
+                runner.run(reader.start())
+                both.write([[make_part([make_span(1, name="new")], 2, received_ns=2_000)]])
+                assert [span.columns["name"] for span in both.all(ONE, SpanQuery())] == ["work", "new"]
+                assert both.all(ONE, SpanQuery(Condition("name", "eq", "old"))) == ()
+                assert both.listed(ONE, TraceQuery(Condition("name", "eq", "old"))) == ()
+            finally:
+                runner.run(reader.stop())
+                runner.run(sink.stop())
+
+    def test_every_session_is_listed(self, both: Both) -> None:
+        """The one that ended last first, with the sums of all its traces."""
+        sessions = both.all(ALL, SessionQuery())
+        assert len(sessions) > 30
+        traces = [trace for trace in both.listed(ALL, TraceQuery()) if trace.session_id is not None]
+        assert sum(session.trace_count for session in sessions) == len(traces)
+        assert sum(session.output_tokens for session in sessions) == sum(trace.output_tokens for trace in traces)
+        assert max(session.trace_count for session in sessions) > 1
+        for first in (1, 3, 50):
+            assert both.walk(ALL, SessionQuery(), first) == sessions
 
     # --- Sums ---
 
@@ -275,14 +298,14 @@ class ReaderContract:
         """The source, and up to when everything received is in them."""
 
         async def ask() -> list[Any]:
-            page = await both.reader.find_traces(ALL, TraceFilter(), first=1)
+            page = await both.reader.find_traces(ALL, TraceQuery(), first=1)
             sums = await both.reader.aggregate(ALL, AggregateQuery())
             trace = await both.reader.trace(ALL, make_span(1001).trace_id)
             assert trace is not None
             return [page.coverage, sums.coverage, trace.coverage]
 
         for coverage in both.runner.run(ask()):
-            assert len(coverage.sources) == 1
+            assert coverage.sources
             assert coverage.tiers
             assert coverage.basis == "exact"
             assert coverage.fresh_to_ns in (None, 4_000)
@@ -291,7 +314,7 @@ class ReaderContract:
         """Many at once have the answers that they have alone."""
 
         async def many() -> list[Any]:
-            asked = (both.reader.find_traces(ALL, TraceFilter(), first=n % 7 + 1) for n in range(20))
+            asked = (both.reader.find_traces(ALL, TraceQuery(), first=n % 7 + 1) for n in range(20))
             sums = (both.reader.aggregate(ALL, AggregateQuery(group_by=("model",))) for _ in range(5))
             return await asyncio.gather(*asked, *sums)
 
@@ -307,9 +330,9 @@ class ReaderContract:
             try:
                 both.write([[make_part([make_span(1, name="old"), make_span(2)], 1, received_ns=1_000)]])
                 runner.run(reader.start())
-                assert len(both.listed(ONE, TraceFilter())) == 2
+                assert len(both.listed(ONE, TraceQuery())) == 2
                 both.write([[make_part([make_span(3)], 2, received_ns=2_000)]])
-                assert len(both.listed(ONE, TraceFilter())) == 3
+                assert len(both.listed(ONE, TraceQuery())) == 3
                 both.write([[make_part([make_span(1, name="new")], 3, received_ns=3_000)]])
                 trace = both.trace(ONE, make_span(1).trace_id)
                 assert trace is not None
@@ -330,7 +353,13 @@ class ReaderContract:
             runner.run(sink.start())
             try:
                 runner.run(reader.start())
-                assert runner.run(reader.find_traces(ALL, TraceFilter(user_id="u"), first=9)).traces == ()
+                assert (
+                    runner.run(reader.find_traces(ALL, TraceQuery(Condition("user_id", "eq", "u")), first=9)).traces
+                    == ()
+                )
+                assert runner.run(reader.find_spans(ALL, SpanQuery(), first=9)).spans == ()
+                assert runner.run(reader.find_sessions(ALL, SessionQuery(), first=9)).sessions == ()
+                assert runner.run(reader.annotations(ALL, [bytes(16)])).rows == ()
                 assert runner.run(reader.trace(ALL, bytes(16))) is None
                 assert runner.run(reader.aggregate(ALL, AggregateQuery(group_by=("model",)))).rows == ()
                 assert list(runner.run(reader.values(ALL, "model"))) == []

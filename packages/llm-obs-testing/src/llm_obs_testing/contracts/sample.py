@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 from llm_obs_core import semconv
-from llm_obs_core.interfaces import Scope, SinkPart, TraceSummary
+from llm_obs_core.interfaces import Scope, SinkPart
 from llm_obs_core.model import Span, StatusCode
 
 from llm_obs_testing.parts import make_parts
 from llm_obs_testing.spans import START_NS, make_span, make_traces
 
-__all__ = ["ALL", "ONE", "filters", "writes"]
+__all__ = ["ALL", "ONE", "writes"]
 
 ALL = Scope(("default", "acmé 日本"), content=True)
 ONE = Scope(("default",), content=True)
@@ -37,6 +37,12 @@ def writes() -> Iterator[list[SinkPart]]:
                 received_ns=(number + 1) * 1_000,
             ),
         ]
+
+
+_MIXED: tuple[Any, ...] = (
+    "text", "3", 3, 3.0, 2.5, -1, 2**53 + 1, float(2**53), True, False, None, b"3", ["text", 3, None, True], [],
+    [["text"]], {"text": 3}, float("inf"), "",
+)  # fmt: skip
 
 
 def _odd() -> list[Span]:
@@ -65,43 +71,14 @@ def _odd() -> list[Span]:
         make_span(1068, attributes={semconv.INPUT_MESSAGES: "text", semconv.SYSTEM_INSTRUCTIONS: '["same","same"]'}),
         make_span(1069, attributes={semconv.TOOL_DEFINITIONS: '["same", {"a": 1}]', "any": [1, None, {"b": b"\0"}]}),
         msgspec.structs.replace(make_span(1070), resource={}, scope_name="", scope_version=""),
+        # Values of every type under one name.
+        *(
+            make_span(1080 + number, attributes={"llm_obs.metadata.mixed": value, "llm_obs.metadata.team": "search"})
+            for number, value in enumerate(_MIXED)
+        ),
+        make_span(1100, attributes={"llm_obs.tags": ["vip", "new"], semconv.CONVERSATION_ID: "talk 日本"}),
+        make_span(1101, attributes={"llm_obs.tags": "vip", semconv.CONVERSATION_ID: "talk 日本", semconv.USER_ID: "z"}),
+        # Texts of more than one line, longer than a page of a column, and in capitals that have no small letter alone.
+        make_span(1102, attributes={semconv.INPUT_MESSAGES: "the İstanbul\nand the STRASSE ẞ", **call}),
+        make_span(1103, attributes={semconv.TOOL_CALL_RESULT: "word " * 20_000 + "needle", **call}),
     ]
-
-
-def filters(traces: Iterable[TraceSummary]) -> Iterator[tuple[str, Any]]:
-    """Each condition of `TraceFilter` with some values."""
-    some = list(traces)[::9]
-    for trace in some:
-        yield "start_ns", trace.start_ns
-        yield "end_ns", trace.start_ns
-        yield "trace_id", trace.trace_id.hex()
-        yield "min_duration_ns", trace.duration_ns
-        yield "max_duration_ns", trace.duration_ns
-        yield "min_cost_nano_usd", trace.cost_nano_usd or 0
-        yield "min_tokens", trace.input_tokens + trace.output_tokens
-        yield "user_id", trace.user_id or "nobody"
-        yield "session_id", trace.session_id or "nothing"
-    yield "end_ns", START_NS + 1_500_000_000
-    for prefix in ("", "0", "000000000000000000000000000004", "0" * 33, "xyz", "F", "0000000000000000000000000000041A"):
-        yield "trace_id", prefix
-    for name in ("shop", "ASK", "naïve", "日本", "%", "_", "", "B"):
-        yield "name", name
-    for service in ("shop", "ALPHA", "SHOP", ""):
-        yield "service", service
-    words: dict[str, list[Any]] = {
-        "environment": ["production", "x"],
-        "application": ["assistant", "naïve 🙂"],
-        "operation": ["chat", "execute_tool", "x"],
-        "provider": ["openai", "anthropic", "OpenAI"],
-        "model": ["gpt-4o", "gpt-4o-2024-08-06", "gpt"],
-        "user_id": ["y", "z"],
-        "error_type": ["RateLimitError", "TimeoutError", "x"],
-        "finish_reason": ["stop", "length", "x"],
-        "error": [True, False],
-        "min_tokens": [0, 2**62],
-        "min_cost_nano_usd": [0, 1],
-        "max_duration_ns": [0],
-    }
-    for name, values in words.items():
-        for value in values:
-            yield name, value

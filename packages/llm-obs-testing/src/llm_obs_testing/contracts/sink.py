@@ -99,11 +99,11 @@ class SinkContract(KindContract):
         if self.transactional:
             pytest.skip("the sink knows its Position: what it has does not come again in other pieces")
         spans = make_traces(6)
-        self.write(tmp_path, *self.given(spans[:9], 1, 3))
-        pieces = [spans[start : start + 3] for start in (0, 3, 6)]
-        self.write(tmp_path, *self.given(pieces[0], 1))
-        self.write(tmp_path, *self.given([*pieces[1], *pieces[2], *spans[9:12]], 2, 4))
-        self.write(tmp_path, *self.given(spans[12:], 5))
+        records = [spans[:3], spans[3:6], spans[6:9], spans[9:12], spans[12:]]
+        self.write(tmp_path, *self.range(records[:3], 1))
+        self.write(tmp_path, *self.range(records[:1], 1))
+        self.write(tmp_path, *self.range(records[1:4], 2))
+        self.write(tmp_path, *self.range(records[4:], 5))
         self.assert_stored(tmp_path, spans)
 
     def test_the_later_of_two_equal_spans_wins(self, tmp_path: Path) -> None:

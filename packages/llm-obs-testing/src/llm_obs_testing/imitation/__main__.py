@@ -7,7 +7,7 @@ import threading
 
 import msgspec
 
-from llm_obs_testing.imitation import Imitation
+from llm_obs_testing.imitation import APIS, Imitation
 
 
 def main() -> None:
@@ -23,8 +23,11 @@ def main() -> None:
 
 def serve(port: int) -> None:
     """Serves until Ctrl-C."""
-    with Imitation().running(port) as imitation:
+    with Imitation(apis=tuple(APIS.values())).running(port) as imitation:
         print(f"OPENAI_BASE_URL={imitation.url} OPENAI_API_KEY=any", flush=True)
+        for name in APIS:
+            if name != "openai":
+                print(f"{name} {imitation.url_of(name)}", flush=True)
         try:
             threading.Event().wait()
         except KeyboardInterrupt:

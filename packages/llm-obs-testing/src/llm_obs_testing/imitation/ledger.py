@@ -1,4 +1,4 @@
-"""The imitation's own account: calls, attempts, errors, tokens and money, by model and user.
+"""The imitation's own account: calls, attempts, errors, tokens and money, by API, model and user.
 
 It is kept by code of its own, so that what a store says can be checked against it. A call that is retried is one call:
 an attempt that the client counts as a retry takes its call's earlier failure back.
@@ -9,11 +9,12 @@ from __future__ import annotations
 import datetime
 import threading
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 from llm_obs_core.interfaces.process import PriceKey
-from llm_obs_core.pricing import BundledPricer
+from llm_obs_enrich.pricing import BundledPricer
 
 from llm_obs_testing.imitation.answer import Usage
 
@@ -59,44 +60,44 @@ FIELDS = Entry.__struct_fields__
 
 
 class Ledger:
-    """Entries by (model, user); the model is the one that answered, else the one asked for. Safe between threads.
+    """Entries by (API, model, user); the model is the one that answered, else the one asked for. Safe between threads.
 
     Args:
-        provider: Under which provider the price table is asked.
+        providers: API to the provider under which the price table is asked.
     """
 
-    def __init__(self, provider: str = "openai") -> None:
-        self._provider = provider
+    def __init__(self, providers: Mapping[str, str]) -> None:
+        self._providers = providers
         self._pricer = BundledPricer()
         self._lock = threading.Lock()
-        self._failed: defaultdict[tuple[bytes, str], list[Entry]] = defaultdict(list)
-        self.entries: dict[tuple[str, str], Entry] = {}
+        self._failed: defaultdict[tuple[str, bytes, str], list[Entry]] = defaultdict(list)
+        self.entries: dict[tuple[str, str, str], Entry] = {}
         self.statuses: Counter[int] = Counter()
 
-    def attempt(self, digest: bytes, model: str, user: str, retry: int) -> None:
+    def attempt(self, api: str, user: str, digest: bytes, model: str, retry: int) -> None:
         """A request has come; `retry` is the client's count of its retries."""
         with self._lock:
-            self._entry(model, user).attempts += 1
-            if retry and self._failed[digest, user]:
-                earlier = self._failed[digest, user].pop()
+            self._entry(api, model, user).attempts += 1
+            if retry and self._failed[api, digest, user]:
+                earlier = self._failed[api, digest, user].pop()
                 earlier.calls -= 1
                 earlier.errors -= 1
 
-    def failed(self, digest: bytes, model: str, user: str, status: int) -> None:
+    def failed(self, api: str, user: str, digest: bytes, model: str, status: int) -> None:
         """An attempt ended with an error status, or 0 when its connection was cut before an answer."""
         with self._lock:
             self.statuses[status] += 1
-            entry = self._entry(model, user)
+            entry = self._entry(api, model, user)
             entry.calls += 1
             entry.errors += 1
-            self._failed[digest, user].append(entry)
+            self._failed[api, digest, user].append(entry)
 
-    def answered(self, model: str, user: str, tier: str, usage: Usage) -> None:
+    def answered(self, api: str, user: str, model: str, tier: str, usage: Usage) -> None:
         """An answer was given whole, and its usage reported."""
-        cost = self._nano_usd(model, tier, usage)
+        cost = self._nano_usd(self._providers[api], model, tier, usage)
         with self._lock:
             self.statuses[200] += 1
-            entry = self._entry(model, user)
+            entry = self._entry(api, model, user)
             entry.calls += 1
             entry.input_tokens += usage.prompt
             entry.cached_tokens += usage.cached
@@ -109,48 +110,58 @@ class Ledger:
             else:
                 entry.nano_usd += cost
 
-    def unreported(self, model: str, user: str, *, error: bool) -> None:
+    def unreported(self, api: str, user: str, model: str, *, error: bool) -> None:
         """An answer was begun without its usage being told; `error`: the client saw it fail."""
         with self._lock:
             self.statuses[200] += 1
-            entry = self._entry(model, user)
+            entry = self._entry(api, model, user)
             entry.calls += 1
             entry.unreported += 1
             entry.errors += error
+
+    def of(self, api: str) -> dict[tuple[str, str], Entry]:
+        """The entries of one API by (model, user)."""
+        with self._lock:
+            return {(model, user): entry for (name, model, user), entry in self.entries.items() if name == api}
 
     def total(self) -> Entry:
         """The sum of all entries."""
         with self._lock:
             return _sum(list(self.entries.values()))
 
+    def by_api(self) -> dict[str, Entry]:
+        """Sums by API."""
+        return self._by(0)
+
     def by_model(self) -> dict[str, Entry]:
         """Sums by model."""
-        return self._by(0)
+        return self._by(1)
 
     def by_user(self) -> dict[str, Entry]:
         """Sums by user."""
-        return self._by(1)
+        return self._by(2)
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, for JSON."""
         return {
             "total": msgspec.to_builtins(self.total()),
+            "by_api": msgspec.to_builtins(self.by_api()),
             "by_model": msgspec.to_builtins(self.by_model()),
             "by_user": msgspec.to_builtins(self.by_user()),
             "statuses": {str(status): count for status, count in sorted(self.statuses.items())},
         }
 
-    def _by(self, place: int) -> dict[str, Entry]:
+    def _by(self, part: int) -> dict[str, Entry]:
         with self._lock:
-            names = sorted({key[place] for key in self.entries})
-            return {name: _sum([e for key, e in self.entries.items() if key[place] == name]) for name in names}
+            names = sorted({key[part] for key in self.entries})
+            return {name: _sum([e for key, e in self.entries.items() if key[part] == name]) for name in names}
 
-    def _entry(self, model: str, user: str) -> Entry:
-        return self.entries.setdefault((model, user), Entry())
+    def _entry(self, api: str, model: str, user: str) -> Entry:
+        return self.entries.setdefault((api, model, user), Entry())
 
-    def _nano_usd(self, model: str, tier: str, usage: Usage) -> int | None:
+    def _nano_usd(self, provider: str, model: str, tier: str, usage: Usage) -> int | None:
         today = (datetime.datetime.now(datetime.UTC).date() - EPOCH).days
-        (price,) = self._pricer.prices([PriceKey(self._provider, model, tier, day=today)])
+        (price,) = self._pricer.prices([PriceKey(provider, model, tier, day=today)])
         if price is None:
             return None
         band = price.bands[0]

@@ -9,15 +9,14 @@ from typing import Any
 
 import msgspec
 
-from llm_obs_testing.imitation.answer import Answer, ToolCall, Usage
+from llm_obs_testing.imitation.answer import Answer, ToolCall
+from llm_obs_testing.imitation.api import Api
 
-__all__ = ["HEADER", "Call", "Script", "answer_from_header", "count_tokens", "request_usage", "scripted"]
+__all__ = ["HEADER", "Call", "Script", "answer_from_header", "count_tokens", "digest", "scripted", "with_text"]
 
 HEADER = "x-imitation"
 """A request header that says what to answer, such as `status=429; times=1; retry-after-ms=20`."""
 
-CACHE_MIN_TOKENS = 1024
-CACHE_STEP_TOKENS = 128
 TEXT = (
     "the order is on its way and should reach you within two days we checked the invoice against your plan please "
     "restart the device then open settings and choose network the refund was sent to your card today thank you for "
@@ -25,22 +24,13 @@ TEXT = (
 )
 WORDS = TEXT.split()
 
-REASONING_PREFIXES = ("gpt-5", "o1", "o3", "o4")
-_ERRORS: Mapping[int, tuple[str, str | None, str]] = {
-    400: ("invalid_request_error", "invalid_value", "The request is not valid."),
-    401: ("invalid_request_error", "invalid_api_key", "The key is not valid."),
-    404: ("invalid_request_error", "model_not_found", "The model does not exist or you do not have access to it."),
-    429: ("rate_limit_error", "rate_limit_exceeded", "Too many requests; slow down."),
-    500: ("server_error", None, "The server had an error while processing your request."),
-    503: ("server_error", None, "The engine is overloaded."),
-}
-
 
 class Call(msgspec.Struct, frozen=True):
     """One request as a script sees it.
 
     Attributes:
-        operation: `chat`, `responses` or `embeddings`.
+        api: The API that is called.
+        operation: The API's word for it, such as `chat`, `responses` or `embeddings`.
         model: The model asked for.
         body: The decoded request.
         headers: Names in lower case.
@@ -49,6 +39,7 @@ class Call(msgspec.Struct, frozen=True):
         rng: Seeded from the imitation's seed and the body, so equal requests have equal answers.
     """
 
+    api: Api
     operation: str
     model: str
     body: Mapping[str, Any]
@@ -59,8 +50,8 @@ class Call(msgspec.Struct, frozen=True):
 
     @property
     def user(self) -> str:
-        """The request's `user`, or `safety_identifier`, or empty."""
-        return str(self.body.get("user") or self.body.get("safety_identifier") or "")
+        """Whom the request names as its user, or empty."""
+        return self.api.user(self.body)
 
 
 Script = Callable[[Call], Answer]
@@ -80,7 +71,7 @@ def scripted(call: Call) -> Answer:
     """The default script: an error or a shape that the header asks for, else words from the seed."""
     answer = answer_from_header(call) or Answer()
     if answer.status >= 400 and not answer.message:
-        kind, code, message = _ERRORS.get(answer.status, ("server_error", None, "The request failed."))
+        kind, code, message = call.api.failure(answer.status)
         return msgspec.structs.replace(answer, error_type=kind, error_code=code, message=message)
     return answer
 
@@ -123,48 +114,12 @@ def answer_from_header(call: Call) -> Answer | None:
     return Answer(**fields)
 
 
-def complete(call: Call, answer: Answer) -> Answer:
-    """Fills in what the script left open: text, finish reason, usage."""
-    if call.operation == "embeddings":
-        return msgspec.structs.replace(answer, usage=answer.usage or Usage(prompt=request_usage(call)))
-    text = answer.text
-    if text is None:
-        words = call.rng.randint(8, 40)
-        start = call.rng.randrange(len(WORDS))
-        made_up = " ".join(WORDS[(start + step) % len(WORDS)] for step in range(words))
-        text = "" if answer.tools or answer.refusal is not None else made_up.capitalize() + "."
-    finish = answer.finish_reason or ("tool_calls" if answer.tools else "stop")
-    filled = msgspec.structs.replace(answer, text=text, finish_reason=finish)
-    return msgspec.structs.replace(filled, usage=answer.usage or _usage(call, filled))
-
-
-def request_usage(call: Call) -> int:
-    """Input tokens of a request."""
-    if call.operation == "embeddings":
-        given = call.body.get("input", "")
-        items = given if isinstance(given, list) else [given]
-        if items and isinstance(items[0], int):
-            return len(items)
-        return sum(len(item) if isinstance(item, list) else count_tokens(str(item)) for item in items)
-    if call.operation == "responses":
-        given = call.body.get("input") or ""
-        messages = given if isinstance(given, list) else [{"content": given}]
-        if instructions := call.body.get("instructions"):
-            messages = [{"content": instructions}, *messages]
-    else:
-        messages = call.body.get("messages") or []
-    texts = [message.get("content") or "" for message in messages]
-    total = sum(count_tokens(text if isinstance(text, str) else str(text)) + 4 for text in texts)
-    return total + count_tokens(str(call.body.get("tools") or "")) + 3
-
-
-def _usage(call: Call, answer: Answer) -> Usage:
-    prompt = request_usage(call)
-    cached = prompt // CACHE_STEP_TOKENS * CACHE_STEP_TOKENS if prompt >= CACHE_MIN_TOKENS and call.seen else 0
-    said = answer.content() + (answer.refusal or "") + "".join(item.name + item.arguments for item in answer.tools)
-    choices = int(call.body.get("n") or 1)
-    reasoning = count_tokens("".join(answer.reasoning))
-    if not reasoning and call.model.startswith(REASONING_PREFIXES):
-        reasoning = 64 * call.rng.randint(1, 10)
-    completion = choices * (count_tokens(said) + reasoning)
-    return Usage(prompt=prompt, completion=completion, cached=cached, reasoning=choices * reasoning)
+def with_text(call: Call, answer: Answer) -> Answer:
+    """The answer with a text, made up where the script gave none."""
+    if answer.text is not None:
+        return answer
+    words = call.rng.randint(8, 40)
+    start = call.rng.randrange(len(WORDS))
+    made_up = " ".join(WORDS[(start + step) % len(WORDS)] for step in range(words))
+    text = "" if answer.tools or answer.refusal is not None else made_up.capitalize() + "."
+    return msgspec.structs.replace(answer, text=text)

@@ -89,25 +89,30 @@ def log(path: str | None, data_dir: str | None, last: int, as_json: bool) -> Non
 async def _spans(config: Config, last: int) -> list[dict[str, Any]]:
     from collections import deque
 
-    from llm_obs_collector.log import FileLog
+    from llm_obs_collector.assembly.ranges import RangeReader
+    from llm_obs_collector.log.configured import configured_log
+    from llm_obs_core.model import RecordKind, Stream
     from llm_obs_core_ext.scan import scan
 
-    opened = FileLog(f"{config.server.data_dir}/log", config.server.writer, config.log)
+    opened = configured_log(config)
     await opened.start()
     found: deque[dict[str, Any]] = deque(maxlen=last)
+    feed = opened.feed(Stream.ACCEPTED, "")
+    reader = RangeReader(feed)
     try:
-        if opened.holds_records:
-            async for item in opened.read("llm-obs log", None):
-                for span in scan(item.record.payload).spans():
-                    row = msgspec.structs.asdict(span)
-                    row |= {
-                        name: row[name].hex() if row[name] else None
-                        for name in ("trace_id", "span_id", "parent_span_id")
-                    }
-                    row |= {name: [msgspec.to_builtins(part) for part in row[name]] for name in ("events", "links")}
-                    found.append(row | {"tenant": item.record.tenant})
-                if not opened.backlog(item.position):
-                    break
+        newest = await feed.newest()
+        records = reader.each(None, newest.position) if newest is not None else None
+        while records is not None and (item := await anext(records, None)) is not None:
+            if item.record.kind is not RecordKind.SPANS:
+                continue
+            for span in scan(item.record.payload, max_spans=2**31 - 1, max_attributes=2**31 - 1).spans():
+                row = msgspec.structs.asdict(span)
+                row |= {
+                    name: row[name].hex() if row[name] else None for name in ("trace_id", "span_id", "parent_span_id")
+                }
+                row |= {name: [msgspec.to_builtins(part) for part in row[name]] for name in ("events", "links")}
+                found.append(row | {"tenant": item.record.tenant})
     finally:
+        await reader.close()
         await opened.stop()
     return list(found)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 from llm_obs_core import config as settings
-from llm_obs_core import normalizer, plugins, pricing
-from llm_obs_core.components import check_folder, configured
+from llm_obs_core import plugins
+from llm_obs_core.components import KeepsFolder, check_folder, components
+from llm_obs_core.roles import roles_of
 
 from llm_obs.commands.output import console, show
 from llm_obs.options import json_option
@@ -85,15 +86,11 @@ def check(path: str | None, as_json: bool) -> None:
     """
     loaded = settings.load(path)
     installed = plugins.load()
-    normalizer.configured(installed, loaded.normalize)
-    pricing.configured(installed, loaded.pricing)
     check_folder(loaded.server.data_dir, "server.data_dir")
-    for item in (
-        *configured(installed, "sink", loaded.sinks, loaded.server),
-        *configured(installed, "reader", loaded.readers, loaded.server),
-    ):
-        if (folder := getattr(item.options, "folder", None)) is not None:
-            check_folder(folder, f"{item.where}.options")
+    for role in roles_of("collector", "query"):
+        for item in components(role, installed, loaded):
+            if isinstance(item.options, KeepsFolder):
+                check_folder(item.options.folder_in(Path(loaded.server.data_dir)), item.where)
     _make(loaded, installed)
     if as_json:
         show([msgspec.to_builtins(loaded)], as_json=True, empty="")

@@ -116,10 +116,10 @@ def _kept(config: Config, sinks: Sequence[str]) -> list[DeadLetters]:
 
 
 async def _into_the_log(config: Config, kept: list[DeadLetters], ids: list[str] | None) -> list[dict[str, Any]]:
-    from llm_obs_collector.log import FileLog
+    from llm_obs_collector.log.configured import configured_log
     from llm_obs_collector.sinks.resend import resend
 
-    log = FileLog(f"{config.server.data_dir}/log", config.server.writer, config.log)
+    log = configured_log(config)
     await log.start()
     try:
         return [{"sink": letters.sink, **msgspec.structs.asdict(await resend(log, letters, ids))} for letters in kept]

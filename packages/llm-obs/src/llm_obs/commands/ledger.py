@@ -27,7 +27,7 @@ __all__ = ["ledger"]
 @key_option
 @json_option
 def ledger(path: str | None, data_dir: str | None, url: str | None, key: str | None, as_json: bool) -> None:
-    """Show where every span went since the collector started.
+    """Show where every span and annotation went since the collector started.
 
     The status is 1 when the sums do not agree.
     """
@@ -51,10 +51,10 @@ def _print(found: dict[str, Any]) -> None:
     received = found["collector"]
     made = table()
     made.add_column("collector", no_wrap=True)
-    made.add_column("spans", justify="right")
+    made.add_column("items", justify="right")
     made.add_row("  received", f"{received['received']:,}")
     made.add_row("= logged", f"{received['logged']:,}")
-    made.add_row("+ duplicate", f"{received['duplicate']:,}")
+    made.add_row("+ repeated", f"{received['repeated']:,}")
     made.add_row("+ rejected", _split(received["rejected"]))
     out.print(made)
     sinks: dict[str, Any] = found["sinks"]
@@ -70,6 +70,9 @@ def _print(found: dict[str, Any]) -> None:
     made.add_row("+ recovered", *(f"{each['recovered']:,}" for each in counts))
     made.add_row("= stored", *(f"{each['stored']:,}" for each in counts))
     made.add_row("+ queued", *(f"{each['queued']:,}" for each in counts))
+    made.add_row("+ undecided", *(f"{each['undecided']:,}" for each in counts))
+    made.add_row("+ duplicate", *(f"{each['duplicate']:,}" for each in counts))
+    made.add_row("+ sampled out", *(_split(each["sampled_out"]) for each in counts))
     made.add_row("+ dead letters", *(_split(each["dead_letter"]) for each in counts))
     made.add_row("+ not routed", *(_split(each["not_routed"]) for each in counts))
     made.add_row("+ lost", *(f"{each['lost']:,}" for each in counts), end_section=True)

@@ -67,10 +67,12 @@ def price(
 
 
 def _find(key: PriceKey) -> Price:
-    from llm_obs_core import config, plugins, pricing
+    from llm_obs_core import config, plugins
+    from llm_obs_core.components import build
+    from llm_obs_core.host import Hosts
+    from llm_obs_core.roles import PRICER
 
-    installed = plugins.load()
-    for pricer in pricing.configured(installed, config.load().pricing):
+    for _, pricer in build(PRICER, plugins.load(), config.load(), Hosts()):
         (found,) = pricer.prices([key])
         if found is not None:
             return found
@@ -93,8 +95,7 @@ def _prices(found: Price) -> list[dict[str, Any]]:
 
 
 def _call(found: Price, counts: dict[str, int | None]) -> list[dict[str, Any]]:
-    from llm_obs_core.pricing import cost_nano_usd
-    from llm_obs_core.pricing.cost import band_of
+    from llm_obs_core.pricing.cost import band_of, cost_nano_usd
     from llm_obs_core.pricing.usage import Counts, settle
 
     for part, whole in (

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 from llm_obs_core.errors import LlmObsError
-from llm_obs_core.interfaces import StoredSpan, StoredTrace, TraceFilter, TraceOutline, TraceSummary
+from llm_obs_core.filter import Condition
+from llm_obs_core.interfaces import StoredSpan, StoredTrace, TraceOutline, TraceQuery, TraceSummary
 
 from llm_obs.commands.output import console
 from llm_obs.conversation import said
@@ -46,9 +47,9 @@ def show(
         wanted = bytes.fromhex(prefix) if len(prefix) == ID_DIGITS else await _one_of(asking, prefix)
         found: StoredTrace | TraceOutline | None = None
         if wanted is not None and (content or as_json):
-            found = await asking.stores.trace(asking.scope, wanted, failed=asking.failed)
+            found = await asking.readers.trace(asking.scope, wanted, failed=asking.failed)
         elif wanted is not None:
-            found = await asking.stores.outline(asking.scope, wanted, DRAWN_COLUMNS, failed=asking.failed)
+            found = await asking.readers.outline(asking.scope, wanted, DRAWN_COLUMNS, failed=asking.failed)
         if found is None:
             raise LlmObsError(
                 "a stored trace", got=f"none that begins with {prefix}", fix="take one of `llm-obs traces`"
@@ -80,8 +81,12 @@ async def _one_of(asking: Asking, prefix: str) -> bytes | None:
     Raises:
         LlmObsError: Several do.
     """
-    page = await asking.stores.find_traces(
-        asking.scope, TraceFilter(trace_id=prefix), first=5, after=None, failed=asking.failed
+    page = await asking.readers.find_traces(
+        asking.scope,
+        TraceQuery(Condition("trace_id", "starts_with", prefix)),
+        first=5,
+        after=None,
+        failed=asking.failed,
     )
     found = sorted({item.trace_id for item in page.traces})
     if len(found) > 1:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
+from llm_obs_core.filter import Condition
 from llm_obs_core.histogram import merge, quantile
-from llm_obs_core.interfaces import AggregateQuery, AggregateRow, Reader, Scope, TraceFilter, TraceSummary
+from llm_obs_core.interfaces import AggregateQuery, AggregateRow, Reader, Scope, TraceQuery, TraceSummary
 from llm_obs_testing.imitation import Entry, Ledger
 
 __all__ = ["Difference", "Figures", "Report", "compare", "figures", "read"]
@@ -113,7 +114,9 @@ async def read(reader: Reader, environment: str, ledger: Ledger, conversations: 
     """
     asked = AggregateQuery(group_by=GROUPS, filter={"environment": (environment,)})
     rows = (await reader.aggregate(SCOPE, asked)).rows
-    traces = (await reader.find_traces(SCOPE, TraceFilter(environment=environment), first=1000)).traces
+    traces = (
+        await reader.find_traces(SCOPE, TraceQuery(Condition("environment", "eq", environment)), first=1000)
+    ).traces
     examples = [trace for trace in traces if trace.session_id in conversations and not trace.error_count]
     slowest = max(traces, key=lambda trace: trace.duration_ns, default=None)
     failed = _grouped(rows, lambda row: (row.keys[4], row.keys[5]) if row.values["errors"] else None)
@@ -129,7 +132,7 @@ async def read(reader: Reader, environment: str, ledger: Ledger, conversations: 
         traces=len(traces),
         example=_found(examples[0]) if examples else None,
         slowest=_found(slowest) if slowest else None,
-        differences=compare(rows, ledger.entries),
+        differences=compare(rows, ledger.of("openai")),
     )
 
 

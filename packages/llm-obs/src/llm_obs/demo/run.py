@@ -136,15 +136,14 @@ class Demo:
     async def _read(self, environment: str, ledger: Any) -> Any:
         """The report, as soon as the store holds every call; what there is when it takes too long."""
         from llm_obs_core import plugins
-        from llm_obs_core.components import configured
+        from llm_obs_query.configured import make_readers
 
         from llm_obs.demo.report import read
         from llm_obs.demo.tickets import make_tickets
 
         tickets = make_tickets()
         shown = frozenset(one.session for one in tickets if one.scene == "agent" and "card" in one.question)
-        (section, *_) = configured(plugins.load(), "reader", self._config.readers, self._config.server)
-        reader = section.make()
+        (reader, *_) = make_readers(plugins.load(), self._config).values()
         await reader.start()
         try:
             deadline = time.monotonic() + STORED_WITHIN_S

@@ -1,0 +1,375 @@
+"""One stream of the file log: its segments, what is appended, and what its readers have passed.
+
+Everything here runs on the event loop; the committer's thread tells it of each commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+import structlog
+from llm_obs_core.errors import RetryableError, StoreError
+from llm_obs_core.interfaces import Appended, LogStats, StoredRecord
+from llm_obs_core.model import Codec, LogRecord, Position, Stream
+from msgspec import UNSET, UnsetType
+
+from llm_obs_collector.log.committer import Committer, Group, Refusal, Waiting
+from llm_obs_collector.log.cursors import Cursors
+from llm_obs_collector.log.directory import StreamDirectory
+from llm_obs_collector.log.reading import READ_BYTES, Batch, read_last, read_some
+from llm_obs_collector.log.recovery import Segment, recover
+from llm_obs_collector.log.seen import Known, keep, key_of
+from llm_obs_collector.log.tally import Tally
+
+__all__ = ["FileStream"]
+
+DIGEST_BYTES: Final = 16
+MAX_TENANT_BYTES: Final = 255
+HEADER_BYTES: Final = 128
+"""About what a record takes beside its payload."""
+
+MAX_RECENT: Final = 500_000
+"""Requests that are recognised when they come again, the newest: some 300 bytes of memory each."""
+
+
+class FileStream:
+    """A stream of one writer's partition; implements `LogWriter`.
+
+    Args:
+        stream: Which.
+        directory: Its files.
+        writer: The `writer` of its Positions.
+        codec: Compression of payloads.
+        segment_bytes: Size at which a new segment is begun.
+        dedup_window_s: An equal request within this time is not stored again, seconds.
+        admit: Asked before records are queued, with them and their bytes; raises when there is no room.
+        free: See `Committer`.
+        stats: The log's.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        directory: StreamDirectory,
+        writer: str,
+        *,
+        codec: Codec,
+        segment_bytes: int,
+        dedup_window_s: float,
+        admit: Callable[[Sequence[LogRecord], int], None],
+        free: Callable[[], bool],
+        stats: LogStats,
+    ) -> None:
+        self.stream = stream
+        self.directory = directory
+        self._writer = writer
+        self._codec = codec
+        self._segment_bytes = segment_bytes
+        self._window_s = dedup_window_s
+        self._admit = admit
+        self._free = free
+        self._stats = stats
+        self._committer: Committer | None = None
+        self._segments: list[Segment] = []
+        self._recent: OrderedDict[Known, tuple[int, float]] = OrderedDict()
+        self._in_flight: dict[Known, asyncio.Future[int]] = {}
+        self.cursors = Cursors(directory)
+        self._tally = Tally()
+        self._floor = 0
+        self._refusal: Refusal | None = None
+        self._grown: list[asyncio.Event] = []
+        self._say = structlog.get_logger("llm_obs.log").bind(stream=str(stream))
+        self.size_bytes = 0
+        """Bytes of records on disk."""
+        self.queued_bytes = 0
+        """Bytes of records on their way to it."""
+
+    # --- Life --------------------------------------------------------------------------------------------------------
+    async def start(self) -> None:
+        """Finds every sound record, and begins to accept.
+
+        Raises:
+            StoreError: It cannot be read or repaired.
+        """
+        try:
+            found = await asyncio.to_thread(recover, self.directory, self._window_s)
+        except OSError as error:
+            raise StoreError(
+                "a log that can be read and repaired",
+                got=error.strerror or str(error),
+                where=str(self.directory.path),
+                fix="free space on its disk and correct its owner and mode, then start again; nothing was removed",
+            ) from None
+        now = time.monotonic()
+        self._recent.clear()
+        for key, (sequence, age_s) in sorted(found.recent.items(), key=lambda item: item[1][0])[-MAX_RECENT:]:
+            self._recent[key] = (sequence, now - age_s)
+        self._segments = found.segments
+        self._tally = found.tally
+        self.size_bytes = sum(segment.size_bytes for segment in found.segments)
+        self._stats.corrupt_records += found.corrupt_records
+        if found.corrupt_records:
+            self._say.error(
+                "damaged places in the log", places=found.corrupt_records, kept=str(self.directory.quarantine)
+            )
+        for first, last in found.gaps:
+            self._say.error(
+                "records are not in the log", first=first, last=last, fix="bring back the segment that was removed"
+            )
+        cursors = [self.directory.read_cursor(name) for name in self.directory.cursor_names()]
+        # A reader may be ahead of a log whose files were removed: it must not take new records for old ones.
+        self._floor = max([self._floor, found.tally.last, *cursors])
+        self._committer = Committer(
+            self.directory,
+            asyncio.get_running_loop(),
+            last_sequence=found.tally.last,
+            next_sequence=self._floor + 1,
+            segment_bytes=self._segment_bytes,
+            codec=self._codec,
+            committed=self._committed,
+            failed=self._refused,
+            free=self._free,
+        )
+        self._committer.start()
+
+    async def stop(self) -> None:
+        """Commits what is queued and closes. May be called twice."""
+        if self._committer is not None:
+            committer, self._committer = self._committer, None
+            await asyncio.to_thread(committer.finish)
+            await self.cursors.close()
+
+    # --- LogWriter ---------------------------------------------------------------------------------------------------
+    async def append(
+        self, records: Sequence[LogRecord], *, expect: Position | UnsetType | None = UNSET
+    ) -> Sequence[Appended]:
+        """Returns when the records are on disk; see `LogWriter.append`."""
+        if self._committer is None:
+            raise StoreError("a log that is open", got="one that is not started or stopped", where="log")
+        keys = [_checked(record) for record in records]
+        known = [await self._stored_before(key) for key in keys]
+        fresh: list[LogRecord] = []
+        offsets: list[int] = []
+        twice: dict[Known, int] = {}
+        for record, key, before in zip(records, keys, known, strict=True):
+            if before is None and key is not None and key in twice:
+                offsets.append(twice[key])
+                continue
+            offsets.append(len(fresh))
+            if before is None:
+                if key is not None:
+                    twice[key] = len(fresh)
+                fresh.append(record)
+        first = await self._append(fresh, expect) if fresh else 0
+        taken: set[int] = set()
+        done: list[Appended] = []
+        for before, offset in zip(known, offsets, strict=True):
+            done.append(before or Appended(self.position(first + offset), duplicate=offset in taken))
+            if before is None:
+                taken.add(offset)
+        return done
+
+    async def _append(self, records: Sequence[LogRecord], expect: Position | UnsetType | None) -> int:
+        if self._committer is None:
+            raise StoreError("a log that is open", got="one that is not started or stopped", where="log")
+        nbytes = sum(len(record.payload) + len(record.index) + HEADER_BYTES for record in records)
+        self._admit(records, nbytes)
+        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        keys = [key for record in records if (key := key_of(record)) is not None]
+        self._in_flight.update(dict.fromkeys(keys, future))
+        self.queued_bytes += nbytes
+        future.add_done_callback(lambda done: self._settled(records, nbytes, done))
+        after = None if isinstance(expect, UnsetType) else 0 if expect is None else expect.sequence
+        self._committer.put(Waiting(records, after, future))
+        return await asyncio.shield(future)
+
+    async def _stored_before(self, key: Known | None) -> Appended | None:
+        if key is None:
+            return None
+        if (known := self._known(key)) is not None:
+            return Appended(self.position(known), duplicate=True)
+        if (under_way := self._in_flight.get(key)) is not None:
+            await asyncio.shield(under_way)
+            if (known := self._known(key)) is not None:
+                return Appended(self.position(known), duplicate=True)
+        return None
+
+    def _known(self, key: Known) -> int | None:
+        horizon = time.monotonic() - self._window_s
+        while self._recent and next(iter(self._recent.values()))[1] < horizon:
+            self._recent.popitem(last=False)
+        found = self._recent.get(key)
+        return found[0] if found is not None and found[1] >= horizon else None
+
+    def _settled(self, records: Sequence[LogRecord], nbytes: int, done: asyncio.Future[int]) -> None:
+        self.queued_bytes -= nbytes
+        sequence = 0 if done.cancelled() or done.exception() is not None else done.result()
+        for index, record in enumerate(records):
+            if (key := key_of(record)) is None:
+                continue
+            self._in_flight.pop(key, None)
+            if sequence:
+                self._recent[key] = (sequence + index, time.monotonic())
+                if len(self._recent) > MAX_RECENT:
+                    self._recent.popitem(last=False)
+
+    # --- Reading -----------------------------------------------------------------------------------------------------
+    async def read(self, after: Position | None) -> AsyncIterator[StoredRecord]:
+        """Durable records in order, then new ones as they come; see `Feed.read`."""
+        sequence = 0 if after is None else after.sequence
+        grown = asyncio.Event()
+        self._grown.append(grown)
+        try:
+            offset: tuple[Path, int] | None = None
+            while True:
+                grown.clear()
+                segment = self._segment_after(sequence)
+                if segment is None:
+                    await grown.wait()
+                    continue
+                start = offset[1] if offset is not None and offset[0] == segment.path else 0
+                batch = await self._some(segment, start, sequence)
+                self._stats.corrupt_records += batch.damaged
+                offset = (segment.path, batch.offset)
+                for found, record in batch.records:
+                    sequence = found
+                    yield StoredRecord(self.position(found), record)
+                if not batch.records:
+                    sequence = max(sequence, segment.last)  # what is missing up to here is damaged, and counted
+        finally:
+            self._grown.remove(grown)
+
+    async def peek(self, after: Position | None) -> StoredRecord | None:
+        """The first durable record after a Position, None when there is none now."""
+        sequence = _sequence(after)
+        while (segment := self._segment_after(sequence)) is not None:
+            batch = await self._some(segment, 0, sequence)
+            if batch.records:
+                return StoredRecord(self.position(batch.records[0][0]), batch.records[0][1])
+            sequence = max(sequence, segment.last)
+        return None
+
+    async def newest(self) -> StoredRecord | None:
+        """The last durable record."""
+        for segment in reversed(self._segments):
+            found = await asyncio.to_thread(read_last, self._writer, segment)
+            if found is not None:
+                return StoredRecord(self.position(found[0]), found[1])
+        return None
+
+    async def _some(self, segment: Segment, offset: int, after: int) -> Batch:
+        try:
+            return await asyncio.to_thread(read_some, self._writer, segment, offset, after, READ_BYTES)
+        except OSError as error:
+            raise RetryableError(
+                "a segment that can be read",
+                got=error.strerror or str(error),
+                where=str(segment.path),
+                fix="bring the log's folder back, or start again: the log then goes on with what is there",
+            ) from None
+
+    def lag(self, after: Position | None) -> int:
+        """Items after a Position."""
+        return self._tally.after(_sequence(after))
+
+    def follow(self, held: Position) -> None:
+        """Gives no Position up to this one any more."""
+        if held.writer == self._writer and held.sequence > self._floor:
+            self._floor = held.sequence
+            if self._committer is not None:
+                self._committer.go_on_after(held.sequence)
+
+    def position(self, sequence: int) -> Position:
+        """The Position of a record."""
+        return Position(self._writer, 0, sequence, self.stream)
+
+    def _segment_after(self, sequence: int) -> Segment | None:
+        return next((segment for segment in self._segments if segment.last > sequence), None)
+
+    # --- Trimming ----------------------------------------------------------------------------------------------------
+    async def trim(self, *, keep_last: bool) -> int:
+        """Deletes segments that every registered reader has passed.
+
+        The newest one stays, unless the disk has refused a record: then it is no longer written and its room is needed.
+
+        Args:
+            keep_last: Whether the newest stays in every case.
+        """
+        if not len(self.cursors):
+            return 0
+        done = self.cursors.slowest()
+        freed = 0
+        every = self._refusal is not None and self._refusal.gave_up and not keep_last
+        for segment in list(self._segments) if every else self._segments[:-1]:
+            if segment.last > done:
+                break
+            await self.cursors.write()
+            await asyncio.to_thread(keep, self.directory, segment.path, self._window_s)
+            await asyncio.to_thread(segment.path.unlink, missing_ok=True)
+            freed += segment.size_bytes
+            self.size_bytes -= segment.size_bytes
+            self._segments.remove(segment)
+            self._tally.forget(segment.last)
+        return freed
+
+    # --- From the committer ------------------------------------------------------------------------------------------
+    @property
+    def refusal(self) -> Refusal | None:
+        """Why the disk refused the last commit, None when it went well."""
+        return self._refusal
+
+    def forgive(self, refusal: Refusal) -> None:
+        """The disk takes writes again."""
+        if self._refusal is refusal:
+            self._refusal = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether records can be appended."""
+        return self._committer is not None
+
+    def _refused(self, refusal: Refusal) -> None:
+        self._refusal = refusal
+
+    def _committed(self, group: Group) -> None:
+        self._refusal = None
+        for index, items in enumerate(group.items):
+            self._tally.add(group.first_sequence + index, items)
+        self._floor = max(self._floor, self._tally.last)
+        if self._segments and self._segments[-1].path == group.segment.path:
+            self._segments[-1] = group.segment
+        else:
+            self._segments.append(group.segment)
+        self.size_bytes += group.bytes
+        if self.stream is Stream.ACCEPTED:
+            self._stats.appended_items += sum(group.items)
+        self._stats.appended_bytes += group.bytes
+        self._stats.commits += 1
+        self._stats.commit_seconds += group.seconds
+        for event in self._grown:
+            event.set()
+
+
+def _sequence(position: Position | None) -> int:
+    return 0 if position is None else position.sequence
+
+
+def _checked(record: LogRecord) -> Known | None:
+    """What the record is recognised by.
+
+    Raises:
+        StoreError: It does not fit the format.
+    """
+    if len(record.digest) != DIGEST_BYTES or len(record.tenant.encode()) > MAX_TENANT_BYTES:
+        raise StoreError(
+            f"a digest of {DIGEST_BYTES} bytes and a tenant of at most {MAX_TENANT_BYTES}",
+            got=f"{len(record.digest)} and {len(record.tenant.encode())}",
+            where="log record",
+            fix="shorten the tenant's name in auth.keys",
+        )
+    return key_of(record)

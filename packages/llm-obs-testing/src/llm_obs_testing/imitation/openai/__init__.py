@@ -1,0 +1,1 @@
+"""An imitation of OpenAI's API."""
