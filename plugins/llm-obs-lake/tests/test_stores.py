@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import structlog
 from lakes import DAY_NS, SCOPE, files, fill, live, look_after, options
-from llm_obs_core.config.settings import Server
+from llm_obs_core.config import Server
 from llm_obs_core.errors import StoreError
 from llm_obs_core.host import Hosts
 from llm_obs_core.interfaces import SinkWrite, TraceQuery
