@@ -22,13 +22,29 @@ test("filters of the address become variables of the API", () => {
   assert.deepEqual(traceFilter(found, window), {
     startNs: "1000000000",
     endNs: "2000000000",
-    model: "gpt-4o",
-    userId: "ann",
-    error: true,
-    minDurationNs: "2500000000",
-    minCostNanoUsd: "10000000",
-    minTokens: "7",
-    name: "<b>",
+    where: {
+      and: [
+        {
+          or: [
+            { field: "request_model", op: "EQ", value: "gpt-4o" },
+            { field: "response_model", op: "EQ", value: "gpt-4o" },
+          ],
+        },
+        { field: "user_id", op: "EQ", value: "ann" },
+        { field: "trace.error_count", op: "GT", value: 0 },
+        { field: "trace.duration_ns", op: "GTE", value: "2500000000" },
+        { field: "trace.cost_nano_usd", op: "GTE", value: "10000000" },
+        { field: "trace.total_tokens", op: "GTE", value: "7" },
+        { field: "trace.name", op: "CONTAINS", value: "<b>" },
+      ],
+    },
+    whereText: null,
+  });
+  assert.deepEqual(traceFilter(filters("error=false&where=cost+%3E+1"), window), {
+    startNs: "1000000000",
+    endNs: "2000000000",
+    where: { and: [{ field: "trace.error_count", op: "EQ", value: 0 }] },
+    whereText: "cost > 1",
   });
   assert.deepEqual(measureFilter(found), { model: ["gpt-4o"], userId: ["ann"] });
 });
@@ -36,7 +52,12 @@ test("filters of the address become variables of the API", () => {
 test("a condition without a value asks measures for calls without one, and traces for nothing", () => {
   const found = filters("user=");
   assert.deepEqual(measureFilter(found), { userId: [null] });
-  assert.deepEqual(traceFilter(found, window), { startNs: "1000000000", endNs: "2000000000" });
+  assert.deepEqual(traceFilter(found, window), {
+    startNs: "1000000000",
+    endNs: "2000000000",
+    where: null,
+    whereText: null,
+  });
   assert.deepEqual(
     [
       applies("user", "", "overview"),
@@ -61,6 +82,28 @@ test("what is typed is a condition or a name", () => {
     ["error:false", "false"],
   ] as const)
     assert.equal(parseTyped(typed)?.text, text);
+});
+
+test("the filter language is known by its first words, and left to the server", () => {
+  for (const typed of [
+    "cost > 0.01",
+    "model=gpt-4o or error_type exists",
+    'content search "refund policy"',
+    'attributes."my key" = 1',
+    "user_id not in (a, b)",
+    "not model = a",
+    "(cost > 1 or cost < 2)",
+    "name ~ ^x",
+    "modle = a",
+  ])
+    assert.deepEqual(parseTyped(typed), { word: "where", text: typed });
+  for (const typed of ["POST /chat", "where are my orders", "search", "exists", "a b = c"])
+    assert.equal(parseTyped(typed)?.word, "name");
+  assert.deepEqual(parseTyped("cost > 1", "a = 1 or b = 2"), {
+    word: "where",
+    text: "(a = 1 or b = 2) and (cost > 1)",
+  });
+  assert.deepEqual(parseTyped("where:cost > 1"), { word: "where", text: "cost > 1" });
 });
 
 test("every filter can be set, read and taken away", () => {

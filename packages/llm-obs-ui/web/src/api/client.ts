@@ -12,6 +12,11 @@ export class ApiError extends Error {
   }
 }
 
+/** What the server says of the text in the filter box, when that is what is wrong. */
+export function wrongFilter(error: ApiError | undefined): string | undefined {
+  return error && /\(at whereText\b/.test(error.message) ? error.message : undefined;
+}
+
 /** Raised by a 401: the page shows the form for the key. */
 export const signInNeeded = createStore(false);
 /** Counts up at each sign-in, so that views ask again. */

@@ -43,8 +43,10 @@ export interface TracesAnswer {
 const SUMMARY = `id name service startNs durationNs hasRoot spanCount errorCount callCount inputTokens outputTokens
   costNanoUsd unpricedCalls ttftNs models userId sessionId application`;
 
-export const TRACES = `query Traces($filter: TraceFilter, $first: Int!, $after: String) {
-  traces(filter: $filter, first: $first, after: $after) {
+export const TRACES = `query Traces(
+  $where: FilterInput, $whereText: String, $startNs: Int64, $endNs: Int64, $first: Int!, $after: String
+) {
+  traces(where: $where, whereText: $whereText, startNs: $startNs, endNs: $endNs, first: $first, after: $after) {
     nodes { ${SUMMARY} } pageInfo { hasNextPage endCursor } ${COVERAGE}
   }
 }`;

@@ -14,41 +14,48 @@ export type MeasureKey =
   | "ERROR_TYPE"
   | "FINISH_REASON";
 
-type Kind = "value" | "flag" | "text" | "duration" | "usd" | "count";
+type Kind = "value" | "flag" | "text" | "duration" | "usd" | "count" | "where";
+
+/** The API's FilterInput. */
+export type Condition =
+  { field: string; op: string; value: string | number | boolean } | { or: Condition[] } | { and: Condition[] };
 
 export interface FilterKey {
   /** The word in the address and in the filter box. */
   word: string;
   hint: string;
   kind: Kind;
-  /** The field of TraceFilter. */
-  trace: string;
+  /** The field of the filter language that traces are narrowed by (several: one of them), and its operator. */
+  fields: readonly string[];
+  op: string;
   /** The field of MeasureFilter and the key that completes values; none where only traces can be asked. */
   measure?: { field: string; key: MeasureKey };
 }
 
 export const FILTER_KEYS: readonly FilterKey[] = [
-  value("model", "the model that answered, or was asked for", "model", "model", "MODEL"),
-  value("user", "user id", "userId", "userId", "USER_ID"),
-  value("application", "application", "application", "application", "APPLICATION"),
-  value("service", "service.name", "service", "service", "SERVICE"),
-  value("provider", "openai, anthropic, …", "provider", "provider", "PROVIDER"),
-  value("environment", "production, staging, …", "environment", "environment", "ENVIRONMENT"),
-  value("operation", "chat, embeddings, execute_tool, …", "operation", "operation", "OPERATION"),
-  value("error_type", "RateLimitError, timeout, …", "errorType", "errorType", "ERROR_TYPE"),
-  value("finish_reason", "stop, length, tool_call, …", "finishReason", "finishReason", "FINISH_REASON"),
-  { word: "error", hint: "true or false", kind: "flag", trace: "error" },
-  { word: "min_duration", hint: "250ms, 2s, 1m", kind: "duration", trace: "minDurationNs" },
-  { word: "max_duration", hint: "250ms, 2s, 1m", kind: "duration", trace: "maxDurationNs" },
-  { word: "min_cost", hint: "dollars: 0.01", kind: "usd", trace: "minCostNanoUsd" },
-  { word: "min_tokens", hint: "1000", kind: "count", trace: "minTokens" },
-  { word: "session", hint: "conversation id", kind: "text", trace: "sessionId" },
-  { word: "name", hint: "part of the root's name", kind: "text", trace: "name" },
-  { word: "id", hint: "first digits of a trace id", kind: "text", trace: "traceId" },
+  value("model", "the model that answered, or was asked for", ["request_model", "response_model"], "model", "MODEL"),
+  value("user", "user id", ["user_id"], "userId", "USER_ID"),
+  value("application", "application", ["application"], "application", "APPLICATION"),
+  value("service", "service.name", ["service"], "service", "SERVICE"),
+  value("provider", "openai, anthropic, …", ["provider"], "provider", "PROVIDER"),
+  value("environment", "production, staging, …", ["environment"], "environment", "ENVIRONMENT"),
+  value("operation", "chat, embeddings, execute_tool, …", ["operation"], "operation", "OPERATION"),
+  value("error_type", "RateLimitError, timeout, …", ["error_type"], "errorType", "ERROR_TYPE"),
+  value("finish_reason", "stop, length, tool_call, …", ["finish_reason"], "finishReason", "FINISH_REASON"),
+  // Whether a trace failed is whether it has a span with an error: see `condition`.
+  { word: "error", hint: "true or false", kind: "flag", fields: ["trace.error_count"], op: "GT" },
+  { word: "min_duration", hint: "250ms, 2s, 1m", kind: "duration", fields: ["trace.duration_ns"], op: "GTE" },
+  { word: "max_duration", hint: "250ms, 2s, 1m", kind: "duration", fields: ["trace.duration_ns"], op: "LTE" },
+  { word: "min_cost", hint: "dollars: 0.01", kind: "usd", fields: ["trace.cost_nano_usd"], op: "GTE" },
+  { word: "min_tokens", hint: "1000", kind: "count", fields: ["trace.total_tokens"], op: "GTE" },
+  { word: "session", hint: "conversation id", kind: "text", fields: ["session_id"], op: "EQ" },
+  { word: "name", hint: "part of the root's name", kind: "text", fields: ["trace.name"], op: "CONTAINS" },
+  { word: "id", hint: "first digits of a trace id", kind: "text", fields: ["trace_id"], op: "STARTS_WITH" },
+  { word: "where", hint: "cost > 0.01 or content search refund", kind: "where", fields: [], op: "" },
 ];
 
-function value(word: string, hint: string, trace: string, field: string, key: MeasureKey): FilterKey {
-  return { word, hint, kind: "value", trace, measure: { field, key } };
+function value(word: string, hint: string, fields: string[], field: string, key: MeasureKey): FilterKey {
+  return { word, hint, kind: "value", fields, op: "EQ", measure: { field, key } };
 }
 
 export function filterKey(word: string): FilterKey | undefined {
@@ -80,9 +87,21 @@ export function withoutFilters(params: URLSearchParams): URLSearchParams {
   return next;
 }
 
-/** What was typed: `word:value`, or a part of a name. Null when a value does not fit its key. */
-export function parseTyped(typed: string): { word: string; text: string } | null {
+const LANGUAGE =
+  /^(not\b|\()|^[\w.]+(\."[^"]*")?\s*(=|!=|[<>]=?|~)|^[\w.]+(\."[^"]*")?\s+(not\s+)?(exists|in|contains|starts_with|ends_with|regex|search)\b/i;
+
+/** Whether what was typed is of the filter language, which the server reads: `cost > 0.01 or error_type exists`. */
+export function isLanguage(typed: string): boolean {
+  return LANGUAGE.test(typed.trim());
+}
+
+/**
+ * What was typed: `word:value`, the filter language, or a part of a name. Null when a value does not fit its key.
+ * `where` is what of the language counts already: both have to hold then.
+ */
+export function parseTyped(typed: string, where = ""): { word: string; text: string } | null {
   const trimmed = typed.trim();
+  if (isLanguage(trimmed)) return { word: "where", text: where ? `(${where}) and (${trimmed})` : trimmed };
   const colon = trimmed.indexOf(":");
   const key = colon > 0 ? filterKey(trimmed.slice(0, colon).trim().toLowerCase()) : undefined;
   if (!key) return trimmed ? { word: "name", text: trimmed } : null;
@@ -102,11 +121,12 @@ const UNITS_NS: Record<string, number> = {
   h: 3600e9,
 };
 
-/** The value as a variable of TraceFilter; undefined when it does not fit. */
+/** The value as the API takes it; undefined when it does not fit. */
 export function apiValue(key: FilterKey, text: string): string | boolean | undefined {
   switch (key.kind) {
     case "value":
     case "text":
+    case "where":
       return text;
     case "flag":
       return text === "true" ? true : text === "false" ? false : undefined;
@@ -121,14 +141,30 @@ export function apiValue(key: FilterKey, text: string): string | boolean | undef
   }
 }
 
+/** The condition of a key on traces. */
+function condition(key: FilterKey, given: string | boolean): Condition {
+  if (key.kind === "flag") return { field: key.fields[0]!, op: given ? key.op : "EQ", value: 0 };
+  const some = key.fields.map((field) => ({ field, op: key.op, value: given }));
+  return some.length === 1 ? some[0]! : { or: some };
+}
+
+/** The variables of the list of traces: a tree of what chips say, and the text that the server reads. */
 export function traceFilter(filters: Filters, window: TimeWindow): Record<string, unknown> {
-  const variables: Record<string, unknown> = { startNs: nanos(window.startMs), endNs: nanos(window.endMs) };
+  const conditions: Condition[] = [];
+  let whereText: string | null = null;
   for (const [word, text] of filters) {
     const key = filterKey(word);
     const given = key && text !== "" ? apiValue(key, text) : undefined;
-    if (key && given !== undefined) variables[key.trace] = given;
+    if (!key || given === undefined) continue;
+    if (key.kind === "where") whereText = text;
+    else conditions.push(condition(key, given));
   }
-  return variables;
+  return {
+    startNs: nanos(window.startMs),
+    endNs: nanos(window.endMs),
+    where: conditions.length ? { and: conditions } : null,
+    whereText,
+  };
 }
 
 export function measureFilter(filters: Filters): Record<string, (string | null)[]> {

@@ -1,4 +1,7 @@
-/** Conditions as chips, and one box to type more: `model:gpt-4o`, `min_duration:2s`, or a part of a name. */
+/**
+ * Conditions as chips, and one box to type more: `model:gpt-4o`, `min_duration:2s`, a part of a name, or the filter language:
+ * `cost > 0.01 and content search refund`, which the server reads. What it says is wrong stands under the box.
+ */
 
 import { useId, useRef, useState } from "preact/hooks";
 import { useKeys } from "../keys.ts";
@@ -11,9 +14,11 @@ interface Props {
   view: "overview" | "traces";
   params: URLSearchParams;
   startMs: number;
+  /** What the server says is wrong with the filter that was typed. */
+  wrong?: string | undefined;
 }
 
-export function FilterBar({ view, params, startMs }: Props) {
+export function FilterBar({ view, params, startMs, wrong }: Props) {
   const [typed, setTyped] = useState("");
   const [open, setOpen] = useState(false);
   const [active, setActive] = useState(-1);
@@ -37,7 +42,7 @@ export function FilterBar({ view, params, startMs }: Props) {
   };
   const enter = () => {
     if (offered[active]) return take(offered[active]);
-    const parsed = parseTyped(typed);
+    const parsed = parseTyped(typed, filters.get("where"));
     const known = parsed && (view === "traces" || filterKey(parsed.word)?.measure);
     if (parsed && known) return set(parsed.word, parsed.text);
     // Half a key: the first that fits is meant.
@@ -88,7 +93,7 @@ export function FilterBar({ view, params, startMs }: Props) {
           aria-activedescendant={active >= 0 ? `${list}-${active}` : undefined}
           placeholder={
             view === "traces"
-              ? "Filter: a name, model:, user:, min_duration:2s …"
+              ? "Filter: a name, model:, min_duration:2s, cost > 0.01 and …"
               : "Filter: model:, user:, application: …"
           }
           autocomplete="off"
@@ -122,6 +127,11 @@ export function FilterBar({ view, params, startMs }: Props) {
           ))}
         </ul>
       </div>
+      {wrong && (
+        <p class="filter-wrong" role="alert">
+          {wrong}
+        </p>
+      )}
       {filters.size > 0 && (
         <button type="button" class="button quiet small" onClick={() => setParams(withoutFilters(params))}>
           Clear

@@ -3,7 +3,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { ask } from "../api/client.ts";
 import { VALUES, type ValuesAnswer } from "../api/documents.ts";
-import { applies, apiValue, FILTER_KEYS, filterKey } from "../logic/filters.ts";
+import { applies, apiValue, FILTER_KEYS, filterKey, isLanguage } from "../logic/filters.ts";
 import { count } from "../logic/format.ts";
 import { nanos } from "../logic/int64.ts";
 
@@ -30,6 +30,7 @@ export function suggestionsFor(
     );
     const offered = keys.map((one) => ({ label: `${one.word}:`, hint: one.hint, fill: `${one.word}:` }));
     if (!text || view === "overview") return offered;
+    if (isLanguage(text)) return [{ label: `where ${text}`, hint: "Enter" }];
     return [...offered, { label: `name contains “${text}”`, hint: "Enter", set: { word: "name", text } }];
   }
   const set = (value: string, hint: string) => ({ label: value, hint, set: { word: key.word, text: value } });

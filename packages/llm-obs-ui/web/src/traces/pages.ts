@@ -29,7 +29,7 @@ export function useTraces(choice: Choice, filters: Filters, everyMs: number): Tr
   const fetchPage = (signal: AbortSignal | undefined, after: string | null) =>
     ask<TracesAnswer>(
       TRACES,
-      { filter: traceFilter(filters, timeWindow(choice, Date.now())), first: PAGE, after },
+      { ...traceFilter(filters, timeWindow(choice, Date.now())), first: PAGE, after },
       signal ? { signal } : {},
     );
 

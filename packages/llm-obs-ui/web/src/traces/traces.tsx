@@ -1,6 +1,7 @@
 /** `/traces`: the newest traces that match, as many as somebody scrolls to. */
 
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { wrongFilter } from "../api/client.ts";
 import { useKeys } from "../keys.ts";
 import { count } from "../logic/format.ts";
 import { num } from "../logic/int64.ts";
@@ -32,6 +33,7 @@ export function Traces({ params }: { params: URLSearchParams }) {
   const filters = readFilters(params);
   const list = useTraces(choice, filters, refreshMs(params));
   const { traces } = list;
+  const wrong = wrongFilter(list.error);
   const now = useNow();
   const scaleNs = useMemo(() => barScale((traces ?? []).map((trace) => num(trace.durationNs))), [traces]);
   const body = useRef<HTMLTableSectionElement>(null);
@@ -54,10 +56,10 @@ export function Traces({ params }: { params: URLSearchParams }) {
     <>
       <h1 class="visually-hidden">Traces</h1>
       <div class="bar">
-        <FilterBar view="traces" params={params} startMs={timeWindow(choice, now).startMs} />
+        <FilterBar view="traces" params={params} startMs={timeWindow(choice, now).startMs} wrong={wrong} />
         <TimePicker params={params} />
       </div>
-      {list.error && <Failure error={list.error} again={list.again} what="The traces" />}
+      {list.error && !wrong && <Failure error={list.error} again={list.again} what="The traces" />}
       {traces?.length === 0 && !list.error && (
         <Nothing title="No traces match.">
           <p>
