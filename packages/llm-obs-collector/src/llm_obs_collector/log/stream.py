@@ -279,7 +279,8 @@ class FileStream:
 
     def follow(self, held: Position) -> None:
         """Gives no Position up to this one any more."""
-        if held.writer == self._writer and held.sequence > self._floor:
+        mine = (held.writer, held.stream) == (self._writer, self.stream)
+        if mine and held.sequence > self._floor:
             self._floor = held.sequence
             if self._committer is not None:
                 self._committer.go_on_after(held.sequence)
