@@ -8,7 +8,7 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
 import msgspec
@@ -17,6 +17,7 @@ from llm_obs_collector.log import FileLog
 from llm_obs_collector.log.committer import Committer
 from llm_obs_collector.log.directory import LogDirectory
 from llm_obs_core.errors import FencedError, RetryableError, StoreError
+from llm_obs_core.interfaces import StoredRecord
 from llm_obs_core.model import Covers, LogRecord, Position, RecordKind, Stream
 from llm_obs_core_ext.checksum import crc32c
 from llm_obs_core_ext.frames import Frames
@@ -57,6 +58,11 @@ async def held(log: FileLog, stream: Stream = Stream.DERIVED) -> list[int]:
         after = item.position
         found.append(after.sequence)
     return found
+
+
+async def take(items: AsyncIterator[StoredRecord], count: int) -> AsyncIterator[StoredRecord]:
+    for _ in range(count):
+        yield await anext(items)
 
 
 # --- Batches that were cut off ---------------------------------------------------------------------------------------
@@ -112,6 +118,18 @@ async def test_damage_under_an_open_log_ends_no_reader(tmp_path: Path) -> None:
     assert (await held(log), await newest(log, Stream.DERIVED)) == ([], 0)
     segment.write_bytes(b"")
     assert (await held(log), await newest(log, Stream.DERIVED)) == ([], 0)
+    await log.stop()
+
+
+async def test_a_batch_larger_than_one_read_is_read(tmp_path: Path) -> None:
+    log = open_log(tmp_path)
+    await log.start()
+    big = [derived(number, payload=os.urandom(4 * 1024 * 1024)) for number in range(3)]
+    assert await derive(log, derived(9), expect=None) == [1]
+    assert await derive(log, *big, expect=end(1)) == [2, 3, 4]
+    assert (await held(log), await newest(log, Stream.DERIVED)) == ([1, 2, 3, 4], 4)
+    found = [item.record async for item in take(feed(log, "", Stream.DERIVED).read(end(1)), 3)]
+    assert found == big
     await log.stop()
 
 

@@ -56,9 +56,9 @@ def recover(directory: StreamDirectory, dedup_window_s: float) -> Recovered:
     now_ns = time.time_ns()
     for seen in kept(directory):
         _remember(recent, seen, now_ns, dedup_window_s)
-    for place, (first, path) in enumerate(files):
-        newest = place == len(files) - 1
-        below = None if newest else files[place + 1][0]
+    for index, (first, path) in enumerate(files):
+        newest = index == len(files) - 1
+        below = None if newest else files[index + 1][0]
         found, damage, size = _read(path, first, whole=newest, below=below)
         while newest and len(damage) > 1 and damage[-2].end == damage[-1].start:
             damage[-2:] = [Damage(damage[-2].start, damage[-1].end, damage[-1].tail)]  # one write that was cut off
@@ -107,7 +107,7 @@ def _read(path: Path, first: int, *, whole: bool, below: int | None) -> tuple[li
         try:
             if not whole and (quick := headers(view)) is not None:
                 kept = [header for header in quick if below is None or header.sequence < below]
-                return kept, [], kept[-1].end if kept else 0  # what was given up behind them is not the log's
+                return kept, [], kept[-1].end if kept else 0  # what was given up after them is not the log's
             every = scan(view, after=first - 1, below=below)
             found = [item for item in every if isinstance(item, Header)]
             damage = [item for item in every if isinstance(item, Damage)]
