@@ -14,7 +14,7 @@ import pytest
 from llm_obs_collector.log import FileLog
 from llm_obs_core.config import LogSettings
 from llm_obs_core.errors import RetryableError
-from llm_obs_core.model import LogRecord, RecordKind, Stream
+from llm_obs_core.model import Covers, LogRecord, Position, RecordKind, Stream
 
 DISK_BYTES = 4 * 1024 * 1024
 
@@ -46,6 +46,11 @@ def small_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]
 def record(number: int) -> LogRecord:
     digest = hashlib.blake2b(b"%d" % number, digest_size=16).digest()
     return LogRecord(RecordKind.SPANS, "default", time.time_ns(), digest, 1, 0, os.urandom(9_000))
+
+
+def derived(covered: Position, payload: bytes) -> LogRecord:
+    covers = Covers(covered, covered)
+    return LogRecord(RecordKind.COVERED, "", time.time_ns(), bytes(16), 0, 0, payload, covers=covers)
 
 
 def fill(folder: Path) -> None:
@@ -92,4 +97,30 @@ async def test_a_log_without_a_free_byte_is_emptied_behind_its_readers(small_dis
     for again in range(number + 1):  # the digests of what was trimmed were kept too
         (known,) = await log.accepted.append([record(again)])
         assert known.duplicate
+    await log.stop()
+
+
+async def test_without_a_free_byte_what_was_accepted_is_still_derived_from(small_disk: Path) -> None:
+    log = FileLog(small_disk / "log", "test", LogSettings(segment_bytes=256 * 1024))
+    await log.start()
+    sinks = [log.feed(stream, "sink") for stream in Stream]
+    (covered,) = await log.accepted.append([record(0)])
+    fill(small_disk)
+    with pytest.raises(RetryableError):
+        await log.accepted.append([record(1)])
+    last: Position | None = None
+    for _ in range(40):
+        (done,) = await log.derived.append([derived(covered.position, os.urandom(2_000))], expect=last)
+        last = done.position
+        with pytest.raises(RetryableError):  # what is left is not for what is new
+            await log.accepted.append([record(1)])
+        assert await log.trim() == 0
+    assert last is not None
+    assert "full" in await log.trouble()
+    for sink, position in zip(sinks, (covered.position, last), strict=True):
+        await sink.commit(position)
+    assert await log.trim() > 0
+    (small_disk / "ballast").unlink()
+    await log.trim()
+    await log.accepted.append([record(1)])
     await log.stop()

@@ -15,9 +15,10 @@ from pathlib import Path
 
 from llm_obs_collector.log import FileLog
 from llm_obs_core.config import LogSettings
-from llm_obs_core.model import LogRecord, RecordKind, Stream
+from llm_obs_core.model import Covers, LogRecord, RecordKind, Stream
 
 ROUNDS = 20
+PARTS = 4
 
 
 def record(run: int, number: int) -> LogRecord:
@@ -43,8 +44,30 @@ async def send(root: str, run: int) -> None:
     await asyncio.gather(*(sender(first) for first in range(16)))
 
 
-def kill_while_sending(root: Path, run: int, delay_s: float) -> set[int]:
-    with subprocess.Popen([sys.executable, __file__, str(root), str(run)], stdout=subprocess.PIPE) as child:
+async def derive(root: str, run: int) -> None:
+    """The child: appends requests, and in batches what is derived from each; a batch's number goes into the pipe."""
+    log = FileLog(root, "test", LogSettings(segment_bytes=200_000))
+    await log.start()
+    newest = await log.feed(Stream.DERIVED, "").newest()
+    last = None if newest is None else newest.position
+    number = 0 if newest is None else int(newest.record.payload.split()[0]) + 1
+    while True:
+        (source,) = await log.accepted.append([record(run, number)])
+        covers = Covers(source.position, source.position)
+        parts = [
+            LogRecord(
+                RecordKind.COVERED if part == PARTS - 1 else RecordKind.MEASURES,
+                "t", 0, bytes(16), 0, 0, b"%d %d " % (number, part) + bytes(number * 997 % 9_000), covers=covers,
+            )
+            for part in range(PARTS)
+        ]  # fmt: skip
+        last = (await log.derived.append(parts, expect=last))[-1].position
+        os.write(1, b"%d\n" % number)
+        number += 1
+
+
+def kill_while(what: str, root: Path, run: int, delay_s: float) -> set[int]:
+    with subprocess.Popen([sys.executable, __file__, what, str(root), str(run)], stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
         acknowledged = bytearray(child.stdout.readline())
         killer = threading.Timer(delay_s, child.send_signal, [signal.SIGKILL])
@@ -76,12 +99,40 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_there_twice(tmp_path: Path)
     dice = random.Random(7)
     acknowledged: set[tuple[int, int]] = set()
     for run in range(ROUNDS):
-        acknowledged |= {(run, number) for number in kill_while_sending(tmp_path, run, dice.uniform(0.0, 0.15))}
+        acknowledged |= {(run, number) for number in kill_while("send", tmp_path, run, dice.uniform(0.0, 0.15))}
     found = asyncio.run(stored(tmp_path))
     assert len(acknowledged) > ROUNDS
     assert acknowledged - set(found) == set()
     assert len(found) == len(set(found))
 
 
+async def batches(root: Path) -> list[tuple[int, int]]:
+    log = FileLog(root, "test", LogSettings())
+    await log.start()
+    feed = log.feed(Stream.DERIVED, "check")
+    found: list[tuple[int, int]] = []
+    newest = await feed.newest()
+    assert newest is not None
+    async for item in feed.read(None):
+        number, part = item.record.payload.split(b" ")[:2]
+        found.append((int(number), int(part)))
+        if item.position == newest.position:
+            break
+    assert log.stats.corrupt_records == 0
+    await log.stop()
+    return found
+
+
+def test_what_is_derived_is_there_in_whole_batches_one_after_the_other(tmp_path: Path) -> None:
+    dice = random.Random(8)
+    acknowledged: set[int] = set()
+    for run in range(ROUNDS):
+        acknowledged |= kill_while("derive", tmp_path, run, dice.uniform(0.0, 0.1))
+    found = asyncio.run(batches(tmp_path))
+    numbers = range(found[-1][0] + 1)
+    assert found == [(number, part) for number in numbers for part in range(PARTS)]
+    assert acknowledged <= set(numbers)
+
+
 if __name__ == "__main__":
-    asyncio.run(send(sys.argv[1], int(sys.argv[2])))
+    asyncio.run({"send": send, "derive": derive}[sys.argv[1]](sys.argv[2], int(sys.argv[3])))

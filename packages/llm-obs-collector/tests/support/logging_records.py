@@ -9,11 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 from llm_obs_collector.log import FileLog
 from llm_obs_core.config import LogSettings
 from llm_obs_core.interfaces import Appended, Feed
-from llm_obs_core.model import LogRecord, Position, RecordKind, Stream
+from llm_obs_core.model import Covers, LogRecord, Position, RecordKind, Stream
 from llm_obs_core_ext.frames import Frames
+
+NO_DIGEST = bytes(16)
 
 
 def record(number: int, *, tenant: str = "default", payload: bytes | None = None, received_ns: int = 0) -> LogRecord:
@@ -75,6 +78,26 @@ def at(sequence: int, stream: Stream = Stream.ACCEPTED) -> Position:
 def segments(root: Path, stream: Stream = Stream.ACCEPTED) -> list[Path]:
     folder = root / "test" / "0"
     return sorted((folder / "derived" if stream is Stream.DERIVED else folder).glob("*.seg"))
+
+
+def derived(number: int, last: int = 1, **fields: object) -> LogRecord:
+    made = {"kind": RecordKind.COVERED, "digest": NO_DIGEST, "covers": Covers(at(1), at(last)), **fields}
+    return msgspec.structs.replace(record(number), **made)
+
+
+def end(sequence: int) -> Position:
+    return at(sequence, Stream.DERIVED)
+
+
+async def batches(root: Path, count: int, size: int = 3, **settings: object) -> Path:
+    """A log of so many batches of derived records; their segment."""
+    log = open_log(root, **settings)
+    await log.start()
+    await append(log, record(1))
+    for number in range(count):
+        await log.derived.append([derived(10 * number + index) for index in range(size)])
+    await log.stop()
+    return segments(root, Stream.DERIVED)[-1]
 
 
 @contextmanager

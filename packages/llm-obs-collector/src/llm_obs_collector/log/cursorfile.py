@@ -1,4 +1,4 @@
-"""One reader's place on disk: a small file whose blocks are there from the start, so that a full disk takes the next.
+"""One reader's cursor on disk: a small file whose blocks are there from the start, so that a full disk takes the next.
 
 Two slots in pages of their own, written in turn: magic "LOC1" · sequence u64 · crc32c u32. A write that is cut off
 spoils the older slot's page at most, and the greater sound one counts.
@@ -18,12 +18,12 @@ __all__ = ["make", "read", "write"]
 
 MAGIC: Final = b"LOC1"
 SLOT_BYTES: Final = 4_096
-_PLACE = struct.Struct("<4sQ")
+_ENTRY = struct.Struct("<4sQ")
 _CRC = struct.Struct("<I")
 
 
 def make(path: Path, sequence: int = 0) -> None:
-    """A new file in the place of whatever is there, all or nothing, durable with its name.
+    """A new file instead of whatever is there, all or nothing, durable with its name.
 
     Raises:
         OSError: The disk refuses.
@@ -74,8 +74,8 @@ def write(path: Path, sequence: int) -> None:
 
 
 def _slot(sequence: int) -> bytes:
-    place = _PLACE.pack(MAGIC, sequence)
-    return place + _CRC.pack(crc32c(place))
+    entry = _ENTRY.pack(MAGIC, sequence)
+    return entry + _CRC.pack(crc32c(entry))
 
 
 def _slots(data: bytes) -> tuple[bytes, bytes]:
@@ -83,8 +83,8 @@ def _slots(data: bytes) -> tuple[bytes, bytes]:
 
 
 def _sequence(slot: bytes) -> int | None:
-    if len(slot) < _PLACE.size + _CRC.size:
+    if len(slot) < _ENTRY.size + _CRC.size:
         return None
-    magic, sequence = _PLACE.unpack_from(slot)
-    (crc,) = _CRC.unpack_from(slot, _PLACE.size)
-    return int(sequence) if magic == MAGIC and crc == crc32c(slot[: _PLACE.size]) else None
+    magic, sequence = _ENTRY.unpack_from(slot)
+    (crc,) = _CRC.unpack_from(slot, _ENTRY.size)
+    return int(sequence) if magic == MAGIC and crc == crc32c(slot[: _ENTRY.size]) else None

@@ -68,6 +68,7 @@ class Cursors:
         """Writes them a last time; a disk that refuses costs a resend to the sinks, nothing else."""
         if self._timer is not None:
             self._timer.cancel()
+            self._timer = None
         if self._writing is not None:
             await self._writing
         await self._try()

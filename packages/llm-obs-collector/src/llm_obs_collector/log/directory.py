@@ -16,6 +16,7 @@ __all__ = ["LogDirectory", "StreamDirectory"]
 SUFFIX: Final = ".seg"
 CURSOR: Final = ".cursor"
 SPARE: Final = "spare.bin"
+MIN_SPARE_BYTES: Final = 256 * 1024
 
 
 class LogDirectory:
@@ -34,6 +35,9 @@ class LogDirectory:
             Stream.ACCEPTED: StreamDirectory(self.path),
             Stream.DERIVED: StreamDirectory(self.path / "derived"),
         }
+        self._spare_bytes = 0
+        self.spare_used = False
+        """Whether derived records are on the last blocks of the disk: nothing else may take any of them."""
         self._owned = OwnedFolder(
             self.home, alone="a log that no other process has open", elsewhere="server.data_dir or server.writer"
         )
@@ -51,18 +55,29 @@ class LogDirectory:
         self._owned.close()
 
     def keep_spare(self, nbytes: int) -> bool:
-        """Takes disk blocks that only derived records may use, once the disk has no others; False when it cannot."""
+        """Takes disk blocks that only derived records may use, once the disk has no others; False when it cannot.
+
+        Of a disk that has little left it takes half; once they were used, all of them have to be there again.
+        """
         path = self.path / SPARE
         try:
             fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             try:
-                if os.fstat(fd).st_blocks * 512 < nbytes:
-                    os.posix_fallocate(fd, 0, nbytes)
+                disk, taken = os.fstatvfs(fd), os.fstat(fd).st_blocks * 512
+                free = disk.f_bavail * disk.f_frsize
+                size = min(nbytes, self._spare_bytes if self.spare_used else taken + free // 2)
+                if size > taken + free:
+                    size = 0
+                elif size > taken:
+                    os.posix_fallocate(fd, 0, size)
             finally:
                 os.close(fd)
         except OSError:
+            size = 0
+        if size < min(nbytes, MIN_SPARE_BYTES):
             path.unlink(missing_ok=True)
             return False
+        self.spare_used, self._spare_bytes = False, max(size, taken)
         return True
 
     def use_spare(self) -> bool:
@@ -71,6 +86,7 @@ class LogDirectory:
             (self.path / SPARE).unlink()
         except OSError:
             return False
+        self.spare_used = True
         return True
 
 

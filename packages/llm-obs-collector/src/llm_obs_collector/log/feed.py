@@ -49,7 +49,7 @@ class FileFeed:
     async def commit(self, position: Position) -> None:
         """See `Feed.commit`; on disk about once a second and at the stop."""
         if self._reader:
-            self._stream.cursors.commit(self._reader, position.sequence)
+            self._stream.commit(self._reader, position)
 
     async def follow(self, held: Position) -> None:
         """See `Feed.follow`: the next Positions are greater."""

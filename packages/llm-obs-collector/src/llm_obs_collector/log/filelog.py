@@ -24,7 +24,10 @@ MIN_SEGMENTS: Final = 4
 """Segments that a full stream has at least: only whole ones can be trimmed."""
 
 RESERVE_SHARE: Final = 10
-"""One in so many bytes is for derived and targeted records alone, beyond what they take already."""
+"""One in so many bytes is for derived and targeted records alone, beyond what they take already.
+
+Targeted ones may have half of it: without what is derived the log would not drain.
+"""
 
 SPARE_BYTES: Final = 16 * 1024 * 1024
 """Blocks of the disk that are kept for derived records: minutes of them, which are small."""
@@ -53,14 +56,13 @@ class FileLog:
         self._refused_bytes = 0
         reserve = max(1, settings.max_bytes // RESERVE_SHARE)
         self._reserve_bytes = reserve
-        make = partial(
-            FileStream, writer=writer, dedup_window_s=settings.dedup_window_s, admit=self._admit, stats=self._stats
-        )
+        make = partial(FileStream, writer=writer, dedup_window_s=settings.dedup_window_s, stats=self._stats)
         self.accepted = make(
             Stream.ACCEPTED,
             self._directory.streams[Stream.ACCEPTED],
             codec=Codec[settings.codec.upper()],
             segment_bytes=min(settings.segment_bytes, max(1, (settings.max_bytes - reserve) // MIN_SEGMENTS)),
+            admit=self._admit_accepted,
             free=lambda: False,
         )
         self.derived = make(
@@ -68,6 +70,7 @@ class FileLog:
             self._directory.streams[Stream.DERIVED],
             codec=Codec.ZSTD,
             segment_bytes=min(settings.segment_bytes, max(1, reserve // MIN_SEGMENTS)),
+            admit=self._admit_derived,
             free=self._directory.use_spare,
         )
         self._streams = {Stream.ACCEPTED: self.accepted, Stream.DERIVED: self.derived}
@@ -112,10 +115,14 @@ class FileLog:
         """
         if not self.accepted.is_open:
             return "the log is not open"
-        if self._full(self._refused_bytes):
+        if self._full(self._refused_bytes, self._reserve_bytes):
             return f"the log holds log.max_bytes, {self._settings.max_bytes}: see which sink is behind"
         refusal = self.accepted.refusal
         self._refused_bytes = 0
+        if self._directory.spare_used:
+            await self._keep_spare()
+        if self._directory.spare_used:
+            return f"the disk of {self._directory.path} is full: the rest of it is for what was accepted already"
         found = await asyncio.to_thread(disk_trouble, self._directory.path, probe=refusal is not None)
         if not found and refusal is not None:
             self.accepted.forgive(refusal)
@@ -127,13 +134,27 @@ class FileLog:
         self._stats.size_bytes = self.accepted.size_bytes + self.derived.size_bytes
         return self._stats
 
-    def _admit(self, records: Sequence[LogRecord], nbytes: int) -> None:
-        reserved = all(record.target or record.covers is not None for record in records)
-        if not self._full(nbytes, reserved=reserved):
-            return
-        if not reserved:
-            self._refused_bytes = nbytes
-        raise RetryableError(
+    def _admit_accepted(self, records: Sequence[LogRecord], nbytes: int) -> None:
+        if self._directory.spare_used:
+            raise RetryableError(
+                "room on the disk for more than what is derived",
+                got="the last of it",
+                where=str(self._directory.path),
+                fix="free space on it; senders are asked to come back meanwhile",
+                retry_after_s=5.0,
+            )
+        targeted = all(record.target for record in records)
+        if self._full(nbytes, self._reserve_bytes // 2 if targeted else self._reserve_bytes):
+            if not targeted:
+                self._refused_bytes = nbytes
+            raise self._no_room()
+
+    def _admit_derived(self, _: Sequence[LogRecord], nbytes: int) -> None:
+        if self._full(nbytes, 0):
+            raise self._no_room()
+
+    def _no_room(self) -> RetryableError:
+        return RetryableError(
             f"a log of at most {self._settings.max_bytes} bytes",
             got="a full one",
             where="log.max_bytes",
@@ -141,9 +162,9 @@ class FileLog:
             retry_after_s=5.0,
         )
 
-    def _full(self, nbytes: int, *, reserved: bool = False) -> bool:
+    def _full(self, nbytes: int, reserve_bytes: int) -> bool:
         taken = sum(stream.size_bytes + stream.queued_bytes for stream in self._streams.values())
-        return taken + nbytes > self._settings.max_bytes - (0 if reserved else self._reserve_bytes)
+        return taken + nbytes > self._settings.max_bytes - reserve_bytes
 
     async def _keep_spare(self) -> None:
         if self.accepted.is_open:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import mmap
 import os
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from llm_obs_core.errors import StoreError
 from llm_obs_core.model import Codec, LogRecord, RecordKind
 from llm_obs_core_ext.segment import Damage, Header, headers, run, scan
 
@@ -16,6 +17,7 @@ from llm_obs_collector.log.recovery import Segment
 __all__ = ["READ_BYTES", "Batch", "read_last", "read_some"]
 
 READ_BYTES = 8 * 1024 * 1024
+KINDS: Final = frozenset(RecordKind)
 
 
 class Batch(NamedTuple):
@@ -71,13 +73,13 @@ def _past_damage(
 
 def read_last(writer: str, segment: Segment) -> tuple[int, LogRecord] | None:
     """The last sound record of a segment, None when it has none."""
-    if not segment.size_bytes:
+    if not segment.size_bytes or not segment.path.stat().st_size:
         return None
     with segment.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
         data = memoryview(mapped)[: segment.size_bytes]
         try:
             found = headers(data)
-            if found is None or not run(data[found[-1].offset :], 0, 0).headers:
+            if not found or not run(data[found[-1 - found[-1].group_index].offset :], 0, 0).headers:
                 found = [item for item in scan(data, after=segment.first - 1) if isinstance(item, Header)]
             return (found[-1].sequence, _record(writer, data, found[-1])) if found else None
         finally:
@@ -92,6 +94,13 @@ def _record(writer: str, data: memoryview, header: Header) -> LogRecord:
     if kind == RESENT:
         kind = RecordKind.SPANS
         target, payload = unpack_resent(payload)
+    elif kind not in KINDS:
+        raise StoreError(
+            "a kind of records that this version knows",
+            got=f"kind {kind}",
+            where=f"log record {header.sequence}",
+            fix="start the version of llm-obs that wrote this log",
+        )
     return LogRecord(
         kind=RecordKind(kind),
         tenant=header.tenant,

@@ -31,11 +31,10 @@ class Recovered(NamedTuple):
     """What was found.
 
     Attributes:
-        segments: Oldest first; empty files are gone.
+        segments: Oldest first; empty files are gone. The newest was read whole.
         tally: The items of each sound record.
         recent: Requests within the window of recognition, to sequence and age in seconds.
         corrupt_records: Damaged places before the end of a segment.
-        torn_bytes: Bytes cut from the end of the newest segment.
         gaps: First and last of the sequences that are in no segment, though later ones are.
     """
 
@@ -43,7 +42,6 @@ class Recovered(NamedTuple):
     tally: Tally
     recent: dict[Known, tuple[int, float]]
     corrupt_records: int
-    torn_bytes: int
     gaps: list[tuple[int, int]]
 
 
@@ -53,18 +51,19 @@ def recover(directory: StreamDirectory, dedup_window_s: float) -> Recovered:
     segments: list[Segment] = []
     recent: dict[Known, tuple[int, float]] = {}
     tally = Tally()
-    corrupt = torn = 0
+    corrupt = 0
     gaps: list[tuple[int, int]] = []
     now_ns = time.time_ns()
     for seen in kept(directory):
         _remember(recent, seen, now_ns, dedup_window_s)
-    for place, (first, path) in enumerate(files):
-        newest = place == len(files) - 1
-        below = None if newest else files[place + 1][0]
+    for index, (first, path) in enumerate(files):
+        newest = index == len(files) - 1
+        below = None if newest else files[index + 1][0]
         found, damage, size = _read(path, first, whole=newest, below=below)
+        while newest and len(damage) > 1 and damage[-2].end == damage[-1].start:
+            damage[-2:] = [Damage(damage[-2].start, damage[-1].end, damage[-1].tail)]  # one write that was cut off
         for item in damage:
             if newest and item.tail:
-                torn += item.end - item.start
                 size = _cut(directory, path, item)
             else:
                 corrupt += 1
@@ -79,6 +78,8 @@ def recover(directory: StreamDirectory, dedup_window_s: float) -> Recovered:
                 gaps.append((end, below - 1))
         if not found and (newest or not damage):
             path.unlink()
+            if newest and segments:
+                return recover(directory, dedup_window_s)  # the one before it is the newest
             continue
         for header in found:
             tally.add(header.sequence, header.accepted)
@@ -88,7 +89,7 @@ def recover(directory: StreamDirectory, dedup_window_s: float) -> Recovered:
         if newest:
             _make_durable(path)
     sync_directory(directory.path)
-    return Recovered(segments, tally, recent, corrupt, torn, gaps)
+    return Recovered(segments, tally, recent, corrupt, gaps)
 
 
 def _remember(recent: dict[Known, tuple[int, float]], item: Seen, now_ns: int, window_s: float) -> None:
@@ -106,7 +107,7 @@ def _read(path: Path, first: int, *, whole: bool, below: int | None) -> tuple[li
         try:
             if not whole and (quick := headers(view)) is not None:
                 kept = [header for header in quick if below is None or header.sequence < below]
-                return kept, [], kept[-1].end if kept else 0  # what was given up behind them is not the log's
+                return kept, [], kept[-1].end if kept else 0  # what was given up after them is not the log's
             every = scan(view, after=first - 1, below=below)
             found = [item for item in every if isinstance(item, Header)]
             damage = [item for item in every if isinstance(item, Damage)]

@@ -120,7 +120,7 @@ def _write_over(segment: Path, path: Path, data: bytes | bytearray) -> None:
 
 
 def _headers(segment: Path) -> list[Header]:
-    if not segment.stat().st_size:
+    if not segment.exists() or not segment.stat().st_size:
         return []
     with segment.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
         view = memoryview(mapped)

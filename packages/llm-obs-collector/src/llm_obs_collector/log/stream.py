@@ -9,11 +9,12 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
-from llm_obs_core.errors import RetryableError, StoreError
+from llm_obs_core.errors import FencedError, RetryableError, StoreError
 from llm_obs_core.interfaces import Appended, LogStats, StoredRecord
 from llm_obs_core.model import Codec, LogRecord, Position, Stream
 from msgspec import UNSET, UnsetType
@@ -28,10 +29,15 @@ from llm_obs_collector.log.tally import Tally
 
 __all__ = ["FileStream"]
 
+T = TypeVar("T")
+
 DIGEST_BYTES: Final = 16
 MAX_TENANT_BYTES: Final = 255
 HEADER_BYTES: Final = 128
 """About what a record takes beside its payload."""
+
+MAX_GROUP: Final = 65_535
+"""Records of one append: the format counts them in 16 bits."""
 
 MAX_RECENT: Final = 500_000
 """Requests that are recognised when they come again, the newest: some 300 bytes of memory each."""
@@ -68,6 +74,7 @@ class FileStream:
         self.stream = stream
         self.directory = directory
         self._writer = writer
+        self._name = f"{writer}/0/{stream}"
         self._codec = codec
         self._segment_bytes = segment_bytes
         self._window_s = dedup_window_s
@@ -77,11 +84,12 @@ class FileStream:
         self._committer: Committer | None = None
         self._segments: list[Segment] = []
         self._recent: OrderedDict[Known, tuple[int, float]] = OrderedDict()
-        self._in_flight: dict[Known, asyncio.Future[int]] = {}
+        self._in_flight: dict[Known | int, asyncio.Future[int]] = {}
         self.cursors = Cursors(directory)
         self._tally = Tally()
         self._floor = 0
         self._refusal: Refusal | None = None
+        self._trimming = asyncio.Lock()
         self._grown: list[asyncio.Event] = []
         self._say = structlog.get_logger("llm_obs.log").bind(stream=str(stream))
         self.size_bytes = 0
@@ -151,32 +159,30 @@ class FileStream:
         """Returns when the records are on disk; see `LogWriter.append`."""
         if self._committer is None:
             raise StoreError("a log that is open", got="one that is not started or stopped", where="log")
-        keys = [_checked(record) for record in records]
-        known = [await self._stored_before(key) for key in keys]
-        fresh: list[LogRecord] = []
-        offsets: list[int] = []
-        twice: dict[Known, int] = {}
-        for record, key, before in zip(records, keys, known, strict=True):
-            if before is None and key is not None and key in twice:
-                offsets.append(twice[key])
-                continue
-            offsets.append(len(fresh))
-            if before is None:
-                if key is not None:
-                    twice[key] = len(fresh)
-                fresh.append(record)
-        first = await self._append(fresh, expect) if fresh else 0
-        taken: set[int] = set()
-        done: list[Appended] = []
-        for before, offset in zip(known, offsets, strict=True):
-            done.append(before or Appended(self.position(first + offset), duplicate=offset in taken))
-            if before is None:
-                taken.add(offset)
-        return done
+        if len(records) > MAX_GROUP:
+            raise StoreError(f"at most {MAX_GROUP:,} records in one append", got=f"{len(records):,}", where="log")
+        names: list[Known | int] = [self._checked(record) or index for index, record in enumerate(records)]
+        await self._wait_for(names)
+        at: dict[Known | int, int] = {}
+        for name in names:
+            if not isinstance(name, int) and (sequence := self._known(name)):
+                at[name] = sequence
+        known = set(at)
+        fresh = {name: record for name, record in zip(names, records, strict=True) if name not in known}
+        if fresh:
+            first = await self._append(list(fresh.values()), expect)
+            at |= {name: first + index for index, name in enumerate(fresh)}
+        appended: list[Appended] = []
+        for name in names:
+            appended.append(Appended(self.position(at[name]), duplicate=name in known))
+            known.add(name)
+        return appended
 
     async def _append(self, records: Sequence[LogRecord], expect: Position | UnsetType | None) -> int:
         if self._committer is None:
             raise StoreError("a log that is open", got="one that is not started or stopped", where="log")
+        if isinstance(expect, Position) and not self._is_mine(expect):
+            raise FencedError(f"a Position of {self._name} to append after", got=str(expect), where="log")
         nbytes = sum(len(record.payload) + len(record.index) + HEADER_BYTES for record in records)
         self._admit(records, nbytes)
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
@@ -188,16 +194,29 @@ class FileStream:
         self._committer.put(Waiting(records, after, future))
         return await asyncio.shield(future)
 
-    async def _stored_before(self, key: Known | None) -> Appended | None:
-        if key is None:
-            return None
-        if (known := self._known(key)) is not None:
-            return Appended(self.position(known), duplicate=True)
-        if (under_way := self._in_flight.get(key)) is not None:
-            await asyncio.shield(under_way)
-            if (known := self._known(key)) is not None:
-                return Appended(self.position(known), duplicate=True)
-        return None
+    def _checked(self, record: LogRecord) -> Known | None:
+        """What the record is recognised by.
+
+        Raises:
+            StoreError: It does not fit the format.
+        """
+        if len(record.digest) != DIGEST_BYTES or len(record.tenant.encode()) > MAX_TENANT_BYTES:
+            raise StoreError(
+                f"a digest of {DIGEST_BYTES} bytes and a tenant of at most {MAX_TENANT_BYTES}",
+                got=f"{len(record.digest)} and {len(record.tenant.encode())}",
+                where="log record",
+                fix="shorten the tenant's name in auth.keys",
+            )
+        if (covers := record.covers) is not None:
+            for position in (covers.first, covers.last, covers.after or covers.first):
+                if (position.writer, position.partition) != (self._writer, record.partition):
+                    raise StoreError("a range of records of this log", got=str(position), where="log record")
+        return key_of(record)
+
+    async def _wait_for(self, names: Sequence[Known | int]) -> None:
+        """Returns when no equal record is being appended; how that ended is the other sender's matter."""
+        while under_way := [self._in_flight[name] for name in names if name in self._in_flight]:
+            await asyncio.wait(under_way)
 
     def _known(self, key: Known) -> int | None:
         horizon = time.monotonic() - self._window_s
@@ -221,7 +240,7 @@ class FileStream:
     # --- Reading -----------------------------------------------------------------------------------------------------
     async def read(self, after: Position | None) -> AsyncIterator[StoredRecord]:
         """Durable records in order, then new ones as they come; see `Feed.read`."""
-        sequence = 0 if after is None else after.sequence
+        sequence = self._sequence(after)
         grown = asyncio.Event()
         self._grown.append(grown)
         try:
@@ -246,7 +265,7 @@ class FileStream:
 
     async def peek(self, after: Position | None) -> StoredRecord | None:
         """The first durable record after a Position, None when there is none now."""
-        sequence = _sequence(after)
+        sequence = self._sequence(after)
         while (segment := self._segment_after(sequence)) is not None:
             batch = await self._some(segment, 0, sequence)
             if batch.records:
@@ -257,15 +276,22 @@ class FileStream:
     async def newest(self) -> StoredRecord | None:
         """The last durable record."""
         for segment in reversed(self._segments):
-            found = await asyncio.to_thread(read_last, self._writer, segment)
+            found = await self._read(segment, partial(read_last, self._writer, segment))
             if found is not None:
                 return StoredRecord(self.position(found[0]), found[1])
         return None
 
     async def _some(self, segment: Segment, offset: int, after: int) -> Batch:
+        found = await self._read(segment, lambda: read_some(self._writer, segment, offset, after, READ_BYTES))
+        return Batch([], segment.size_bytes, 0) if found is None else found
+
+    async def _read(self, segment: Segment, call: Callable[[], T]) -> T | None:
+        """What the call returns; None when the segment was trimmed meanwhile."""
         try:
-            return await asyncio.to_thread(read_some, self._writer, segment, offset, after, READ_BYTES)
+            return await asyncio.to_thread(call)
         except OSError as error:
+            if all(item.path != segment.path for item in self._segments):
+                return None
             raise RetryableError(
                 "a segment that can be read",
                 got=error.strerror or str(error),
@@ -275,12 +301,15 @@ class FileStream:
 
     def lag(self, after: Position | None) -> int:
         """Items after a Position."""
-        return self._tally.after(_sequence(after))
+        return self._tally.after(self._sequence(after))
+
+    def commit(self, reader: str, position: Position) -> None:
+        """Moves a reader's cursor forwards."""
+        self.cursors.commit(reader, self._sequence(position))
 
     def follow(self, held: Position) -> None:
-        """Gives no Position up to this one any more."""
-        mine = (held.writer, held.stream) == (self._writer, self.stream)
-        if mine and held.sequence > self._floor:
+        """Gives no Position up to this one any more; that of another stream says nothing about this one."""
+        if self._is_mine(held) and held.sequence > self._floor:
             self._floor = held.sequence
             if self._committer is not None:
                 self._committer.go_on_after(held.sequence)
@@ -288,6 +317,24 @@ class FileStream:
     def position(self, sequence: int) -> Position:
         """The Position of a record."""
         return Position(self._writer, 0, sequence, self.stream)
+
+    def _sequence(self, after: Position | None) -> int:
+        """Where a Position is.
+
+        Raises:
+            StoreError: It is another stream's: what it says about this one nobody knows.
+        """
+        if after is not None and not self._is_mine(after):
+            raise StoreError(
+                f"a Position of {self._name}",
+                got=str(after),
+                where="log",
+                fix="give each process its own server.data_dir, and start a store that follows another writer anew",
+            )
+        return 0 if after is None else after.sequence
+
+    def _is_mine(self, position: Position) -> bool:
+        return (position.writer, position.partition, position.stream) == (self._writer, 0, self.stream)
 
     def _segment_after(self, sequence: int) -> Segment | None:
         return next((segment for segment in self._segments if segment.last > sequence), None)
@@ -301,8 +348,10 @@ class FileStream:
         Args:
             keep_last: Whether the newest stays in every case.
         """
-        if not len(self.cursors):
-            return 0
+        async with self._trimming:
+            return await self._trim(keep_last=keep_last) if len(self.cursors) else 0
+
+    async def _trim(self, *, keep_last: bool) -> int:
         done = self.cursors.slowest()
         freed = 0
         every = self._refusal is not None and self._refusal.gave_up and not keep_last
@@ -310,11 +359,15 @@ class FileStream:
             if segment.last > done:
                 break
             await self.cursors.write()
-            await asyncio.to_thread(keep, self.directory, segment.path, self._window_s)
-            await asyncio.to_thread(segment.path.unlink, missing_ok=True)
+            self._segments.remove(segment)  # no reader may open what is going
+            try:
+                await asyncio.to_thread(keep, self.directory, segment.path, self._window_s)
+                await asyncio.to_thread(segment.path.unlink, missing_ok=True)
+            except BaseException:
+                self._segments.insert(0, segment)
+                raise
             freed += segment.size_bytes
             self.size_bytes -= segment.size_bytes
-            self._segments.remove(segment)
             self._tally.forget(segment.last)
         return freed
 
@@ -354,23 +407,3 @@ class FileStream:
         self._stats.commit_seconds += group.seconds
         for event in self._grown:
             event.set()
-
-
-def _sequence(position: Position | None) -> int:
-    return 0 if position is None else position.sequence
-
-
-def _checked(record: LogRecord) -> Known | None:
-    """What the record is recognised by.
-
-    Raises:
-        StoreError: It does not fit the format.
-    """
-    if len(record.digest) != DIGEST_BYTES or len(record.tenant.encode()) > MAX_TENANT_BYTES:
-        raise StoreError(
-            f"a digest of {DIGEST_BYTES} bytes and a tenant of at most {MAX_TENANT_BYTES}",
-            got=f"{len(record.digest)} and {len(record.tenant.encode())}",
-            where="log record",
-            fix="shorten the tenant's name in auth.keys",
-        )
-    return key_of(record)

@@ -1,4 +1,4 @@
-"""How many items stand behind each sequence, for an exact count of what a reader has not seen: 16 bytes a record."""
+"""How many items come after each sequence, for an exact count of what a reader has not seen: 16 bytes a record."""
 
 from __future__ import annotations
 
@@ -19,11 +19,6 @@ class Tally:
         self.last = 0
         """The greatest sequence, 0 when there is none."""
 
-    @property
-    def total(self) -> int:
-        """Items of all records that were ever added."""
-        return self._total
-
     def add(self, sequence: int, items: int) -> None:
         """Adds the next record; sequences ascend."""
         self.last = sequence
@@ -32,15 +27,15 @@ class Tally:
         self._sums.append(self._total)
 
     def after(self, sequence: int) -> int:
-        """Items of the records that are kept and behind a sequence."""
-        place = bisect_right(self._sequences, sequence)
-        if place == 0:
+        """Items of the records that are kept and after a sequence."""
+        count = bisect_right(self._sequences, sequence)
+        if count == 0:
             return self._total - self._before
-        return self._total - self._sums[place - 1]
+        return self._total - self._sums[count - 1]
 
     def forget(self, sequence: int) -> None:
         """Drops the records up to a sequence: they were trimmed."""
-        place = bisect_right(self._sequences, sequence)
-        if place:
-            self._before = self._sums[place - 1]
-            del self._sequences[:place], self._sums[:place]
+        count = bisect_right(self._sequences, sequence)
+        if count:
+            self._before = self._sums[count - 1]
+            del self._sequences[:count], self._sums[:count]
