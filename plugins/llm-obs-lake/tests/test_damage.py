@@ -13,7 +13,8 @@ import pytest
 import structlog
 from lakes import SCOPE, cut, files, fill, live, look_after, options, paths
 from llm_obs_core.errors import LlmObsError, StoreError
-from llm_obs_core.interfaces import AggregateQuery, Scope, TraceQuery
+from llm_obs_core.filter import parse
+from llm_obs_core.interfaces import AggregateQuery, Scope, SessionQuery, SpanQuery, TraceQuery
 from llm_obs_lake.reader import LakeReader
 from llm_obs_lake.sink import LakeSink
 from llm_obs_testing.spans import make_traces
@@ -76,6 +77,49 @@ async def test_a_damaged_file_is_named_and_the_others_are_read(tmp_path: Path, k
     assert (again.traces, again.coverage.damaged) == (whole.traces, ())
     assert (await reader.aggregate(SCOPE, AggregateQuery())).rows == sums.rows
     await reader.stop()
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("kind", "written"),
+    [
+        ("spans", ""),
+        ("spans", "service exists and not user_id = nobody"),
+        ("spans", "attributes.gen_ai.operation.name exists"),
+        ("content", "content ~ '[a-z]'"),
+        ("summaries", "trace.span_count > 0"),
+    ],
+)
+async def test_lists_with_filters_name_a_damaged_file_and_read_the_others(
+    tmp_path: Path, kind: str, written: str, way: str
+) -> None:
+    if (kind, way) == ("content", "flipped"):
+        pytest.skip("it can be decoded")
+    await fill(tmp_path, cut(SPANS, WRITES))
+    where = parse(written)
+
+    async def lists(folder: Path) -> list[Any]:
+        reader = LakeReader(options(folder))
+        await reader.start()
+        found = [
+            await reader.find_spans(SCOPE, SpanQuery(where), first=1000, whole=True),
+            await reader.find_traces(SCOPE, TraceQuery(where), first=1000),
+            await reader.find_sessions(SCOPE, SessionQuery(where), first=1000),
+        ]
+        await reader.stop()
+        return found
+
+    whole = await lists(tmp_path)
+    path = paths(tmp_path, kind)[2]
+    WAYS[way](path)
+    with structlog.testing.capture_logs() as said:
+        less = await lists(tmp_path)
+    assert [line["file"] for line in said] == [str(path)]
+    name = f"default/{path.name}"
+    assert less[0].coverage.damaged == (name,)
+    assert 0 < len(less[0].spans) < len(whole[0].spans)
+    assert len(less[1].traces) <= len(whole[1].traces)
+    assert len(less[2].sessions) <= len(whole[2].sessions)
 
 
 @pytest.mark.parametrize("way", [way for way in WAYS if way != "flipped"])

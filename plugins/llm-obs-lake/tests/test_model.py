@@ -12,6 +12,7 @@ import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from llm_obs_core import semconv
+from llm_obs_core.filter import And, Condition, Filter, Not, Or
 from llm_obs_core.interfaces import (
     AggregateQuery,
     AggregateRow,
@@ -19,7 +20,7 @@ from llm_obs_core.interfaces import (
     Reader,
     Scope,
     StoredTrace,
-    TraceFilter,
+    TraceQuery,
     TraceSummary,
 )
 from llm_obs_core.model import Span, StatusCode
@@ -94,28 +95,28 @@ def plans(draw: st.DrawFn) -> tuple[bool, list[list[tuple[str, list[Span]]] | No
     return again, steps
 
 
-FILTERS = st.builds(
-    TraceFilter,
-    **{  # type: ignore[arg-type]
-        name: st.none() | st.none() | values
-        for name, values in {
-            "start_ns": st.integers(0, 4 * MINUTE),
-            "end_ns": st.integers(0, 4 * MINUTE),
-            "name": WORDS,
-            "service": st.sampled_from(["s", "t"]),
-            "provider": WORDS,
-            "model": WORDS,
-            "user_id": WORDS,
-            "error": st.booleans(),
-            "error_type": WORDS,
-            "finish_reason": WORDS,
-            "min_duration_ns": st.integers(0, 10**9),
-            "max_duration_ns": st.integers(0, 10**9),
-            "min_cost_nano_usd": st.integers(0, 10**12),
-            "min_tokens": st.integers(0, 99),
-        }.items()
-    },
+CONDITIONS = st.one_of(
+    st.builds(Condition, st.sampled_from(["provider", "model", "user_id", "finish_reason"]), st.just("eq"), WORDS),
+    st.builds(Condition, st.just("service"), st.sampled_from(["eq", "ne"]), st.sampled_from(["s", "t"])),
+    st.builds(Condition, st.sampled_from(["error_type", "user_id"]), st.just("exists"), st.booleans()),
+    st.builds(Condition, st.just("trace.name"), st.just("contains"), WORDS),
+    st.builds(Condition, st.just("trace.error_count"), st.sampled_from(["eq", "gt"]), st.just(0)),
+    st.builds(Condition, st.just("trace.duration_ns"), st.sampled_from(["gte", "lte"]), st.integers(0, 10**9)),
+    st.builds(Condition, st.just("trace.cost_nano_usd"), st.just("gte"), st.integers(0, 10**12)),
+    st.builds(Condition, st.just("trace.total_tokens"), st.just("gte"), st.integers(0, 99)),
+    st.builds(Condition, st.just("content"), st.just("contains"), TEXTS),
+    st.builds(Condition, st.just("attributes.gen_ai.provider.name"), st.just("eq"), WORDS),
 )
+WHERE: st.SearchStrategy[Filter] = st.recursive(
+    CONDITIONS,
+    lambda inner: st.one_of(
+        st.builds(Not, inner),
+        *(st.builds(kind, st.lists(inner, max_size=3).map(tuple)) for kind in (And, Or)),
+    ),
+    max_leaves=5,
+)
+TIMES = st.none() | st.integers(0, 4 * MINUTE)
+FILTERS = st.builds(TraceQuery, WHERE, TIMES, TIMES)
 QUERIES = st.builds(
     AggregateQuery,
     start_ns=st.none() | st.integers(0, 4 * MINUTE),
@@ -136,7 +137,7 @@ QUERIES = st.builds(
 @given(plans(), FILTERS, QUERIES, st.integers(1, 3), st.sampled_from([0, 700, 2**26]))
 def test_the_lake_answers_as_the_memory_does(
     plan: tuple[bool, list[list[tuple[str, list[Span]]] | None]],
-    where: TraceFilter,
+    where: TraceQuery,
     query: AggregateQuery,
     first: int,
     held_bytes: int,
@@ -149,7 +150,7 @@ async def _compare(
     folder: Path,
     again: bool,
     steps: Iterable[list[tuple[str, list[Span]]] | None],
-    where: TraceFilter,
+    where: TraceQuery,
     query: AggregateQuery,
     first: int,
     held_bytes: int,
@@ -184,7 +185,7 @@ async def _compare(
         upkeep.close()
         upkeep = Upkeep(Folder(folder), msgspec.structs.replace(options, merge_max_rows=99), now_ns=lambda: 10**18)
         upkeep.round()
-    for filter in (TraceFilter(), where):
+    for filter in (TraceQuery(), where):
         assert await _walk(reader, filter, first) == await _walk(oracle, filter, 99)
     for number in range(1, 5):
         for tenant in TENANTS:
@@ -195,7 +196,7 @@ async def _compare(
     upkeep.close()
 
 
-async def _walk(reader: Reader, where: TraceFilter, first: int) -> list[TraceSummary]:
+async def _walk(reader: Reader, where: TraceQuery, first: int) -> list[TraceSummary]:
     found: list[TraceSummary] = []
     after: Cursor | None = None
     while True:

@@ -153,9 +153,10 @@ def statement(view: View, tenants: Sequence[str], wanted: Candidates, limit: int
         ["trace_id", "start_ns", *(name for sums in where.fields.values() for name in sums.columns)]
     )
     sums = "".join(f", {sums.sql} AS {name}" for name, sums in where.fields.items())
+    source = relation(view, segments, list(columns), bound, tenant=True)
     return (
         f"SELECT {_IDS}, began FROM (SELECT {_IDS}, min(start_ns) AS began, count(*) AS parts{sums} "
-        f"FROM ({relation(view, segments, list(columns), bound)}) WHERE {joined(True, on_ids)} GROUP BY {_IDS}) "
+        f"FROM {source} WHERE {joined(True, on_ids)} GROUP BY {_IDS}) "
         f"WHERE {joined(True, on_sums)} ORDER BY began DESC, trace_id DESC, tenant DESC LIMIT {int(limit)}"
     )
 

@@ -94,9 +94,9 @@ class Sets:
         if not segments or not terms:
             return str(without).lower()
         columns = dict.fromkeys(["trace_id", *(name for term in terms.values() for name in term.columns)])
-        source = relation(self._view, segments, list(columns), self._bound)
+        source = relation(self._view, segments, list(columns), self._bound, tenant=True)
         some = joined(False, [term.sql for term in terms.values()])
-        found = f"SELECT tenant, trace_id FROM ({source}) WHERE {some} GROUP BY ALL"
+        found = f"SELECT tenant, trace_id FROM {source} WHERE {some} GROUP BY ALL"
         if len(terms) > 1 or not isinstance(node, Literal):
             having = tree(node, lambda literal: _any(terms[literal.condition].sql, literal.holds))
             found += f" HAVING {'NOT ' if without else ''}{having}"
@@ -126,11 +126,11 @@ class Sets:
         if not segments:
             return "false"
         names = ["trace_id", "span_id", "slot", "body_row"]
-        said = f"({relation(self._view, segments, names, self._bound, filename=True)})"
+        said = relation(self._view, segments, names, self._bound, tenant=True, filename=True)
         slot = f"slot = {self._bound.bind(_SLOTS[field.key])}" if field.key else "true"
         if condition.op == "exists":
             return f"({ids}) IN (SELECT DISTINCT {ids} FROM {said} WHERE {slot})"
-        bodies = f"({relation(self._view, segments, ['body'], self._bound, filename=True, row_number=True)})"
+        bodies = relation(self._view, segments, ["body"], self._bound, filename=True, row_number=True)
         fits = compared(condition, field.type, "body", self._bound)
         rows = f"SELECT filename, file_row_number FROM {bodies} WHERE body IS NOT NULL AND {fits}"
         return f"({ids}) IN (SELECT DISTINCT {ids} FROM {said} WHERE {slot} AND (filename, body_row) IN ({rows}))"
@@ -139,9 +139,9 @@ class Sets:
         segments = self._segments("annotations")
         if not segments:
             return "false"
-        source = relation(self._view, segments, ["trace_id", "key"], self._bound)
+        source = relation(self._view, segments, ["trace_id", "key"], self._bound, tenant=True)
         wanted = self._bound.bind(_encoded(key))
-        return f"(tenant, trace_id) IN (SELECT DISTINCT tenant, trace_id FROM ({source}) WHERE encode(key) = {wanted})"
+        return f"(tenant, trace_id) IN (SELECT DISTINCT tenant, trace_id FROM {source} WHERE encode(key) = {wanted})"
 
     def _segments(self, kind: Kind) -> list[Segment]:
         found = [segment for tenant in self._tenants for segment in self._view.of(tenant, kind)]

@@ -95,7 +95,7 @@ class _SessionList:
         traces = (
             f"SELECT tenant, trace_id, min(start_ns) AS began, max(end_ns) AS ended, count(*) AS parts, "
             f"{SESSION.sql} AS session_id{sums} "
-            f"FROM ({relation(self._view, self._segments, list(columns), bound)}) GROUP BY tenant, trace_id"
+            f"FROM {relation(self._view, self._segments, list(columns), bound, tenant=True)} GROUP BY tenant, trace_id"
         )
         return traces, joined(True, conditions)
 

@@ -76,9 +76,9 @@ class _SpanList:
         if after is not None:
             where.append(f"({', '.join(_IDS)}, tenant) < ({', '.join(map(bound.bind, after))})")
         columns = list(dict.fromkeys([*_IDS, *conditions.columns]))
-        source = relation(self._view, segments, columns, bound, filename=True)
+        source = relation(self._view, segments, columns, bound, tenant=True, filename=True)
         found = self._engine.rows(
-            f"SELECT {', '.join(_IDS)}, tenant, filename FROM ({source}) WHERE {joined(True, where)} "
+            f"SELECT {', '.join(_IDS)}, tenant, filename FROM {source} WHERE {joined(True, where)} "
             f"ORDER BY {_ORDER} LIMIT {int(limit)}",
             bound.values,
         )
@@ -174,9 +174,9 @@ class _SpanConditions:
         where.require(node)
         columns = dict.fromkeys(["trace_id", *(name for sums in where.fields.values() for name in sums.columns)])
         sums = "".join(f", {sums.sql} AS {name}" for name, sums in where.fields.items())
-        source = relation(self._view, segments, list(columns), self._bound)
+        source = relation(self._view, segments, list(columns), self._bound, tenant=True)
         return (
-            f"(tenant, trace_id) IN (SELECT tenant, trace_id FROM (SELECT tenant, trace_id{sums} FROM ({source}) "
+            f"(tenant, trace_id) IN (SELECT tenant, trace_id FROM (SELECT tenant, trace_id{sums} FROM {source} "
             f"GROUP BY tenant, trace_id) WHERE {joined(True, [*where.on_ids, *where.on_sums])})"
         )
 

@@ -16,12 +16,14 @@ class Summed(NamedTuple):
     columns: tuple[str, ...]
 
 
-_NAMING: Final = (
-    "(min(struct_pack(a := NOT has_root, b := name_start_ns, c := name, d := service IS NULL, "
-    "e := coalesce(service, ''))))"
-)
-_NAMING_COLUMNS: Final = ("has_root", "name_start_ns", "name", "service")
-_NAMED: Final = {"name": f"{_NAMING}.c", "service": f"CASE WHEN NOT {_NAMING}.d THEN {_NAMING}.e END"}
+_RANKED: Final = "a := NOT has_root, b := name_start_ns, c := name"
+_SERVICE: Final = f"(min(struct_pack({_RANKED}, d := service IS NULL, e := coalesce(service, ''))))"
+_NAMING: Final = {
+    "name": Summed(f"(min(struct_pack({_RANKED}))).c", ("has_root", "name_start_ns", "name")),
+    "service": Summed(
+        f"CASE WHEN NOT {_SERVICE}.d THEN {_SERVICE}.e END", ("has_root", "name_start_ns", "name", "service")
+    ),
+}
 
 
 def _first(start: str, name: str) -> Summed:
@@ -38,7 +40,7 @@ def _summed(column: SummaryColumn) -> Summed:
         case "extent":
             return Summed("max(end_ns) - min(start_ns)", ("start_ns", "end_ns"))
         case "naming":
-            return Summed(_NAMED[name], _NAMING_COLUMNS)
+            return _NAMING[name]
         case "any":
             return Summed(f"bool_or({name})", (name,))
         case "of_first":

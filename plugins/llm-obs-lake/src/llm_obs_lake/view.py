@@ -13,7 +13,7 @@ from llm_obs_lake.engine import Parameters
 from llm_obs_lake.schema import Kind
 from llm_obs_lake.versions import absent, sql_nothing
 
-__all__ = ["View", "from_files", "relation"]
+__all__ = ["View", "relation"]
 
 
 class View(NamedTuple):
@@ -72,49 +72,36 @@ def relation(
     columns: Sequence[str],
     bound: Parameters,
     *,
+    tenant: bool = False,
     filename: bool = False,
     row_number: bool = False,
 ) -> str:
-    """A relation of files of one kind, of which there must be one, with a column `tenant`.
+    """Files of one kind, of which there must be one, for the FROM of a statement.
 
     Args:
         view: Says where they are.
         segments: The files, of any version.
-        columns: The columns it has beside; where a segment's version has no such column it is `versions.nothing`.
+        columns: The columns that the statement uses; where a segment's version has no such column it is
+            `versions.nothing`.
         bound: Gets the parameters.
-        filename: Whether it has the column `filename`, out of `View.paths`.
-        row_number: Whether it has the column `file_row_number`, the rows of each file from 0.
+        tenant: Whether there is a column `tenant` too.
+        filename: Whether there is a column `filename` too, out of `View.paths`.
+        row_number: Whether there is a column `file_row_number` too, the rows of each file from 0.
     """
     added = [name for name, wanted in (("filename", filename), ("file_row_number", row_number)) if wanted]
     flags = "".join(f", {name} = true" for name in added)
     alike: dict[tuple[str, Kind, frozenset[str]], list[Segment]] = {}
     for segment in segments:
         missing = absent(segment.kind, segment.schema, columns)
-        alike.setdefault((segment.tenant, segment.kind, missing), []).append(segment)
+        alike.setdefault((segment.tenant if tenant else "", segment.kind, missing), []).append(segment)
     parts = []
-    for (tenant, kind, missing), members in alike.items():
-        listed = [f'{sql_nothing(kind, name)} AS "{name}"' if name in missing else f'"{name}"' for name in columns]
+    for (owner, kind, missing), members in alike.items():
         source = f"read_parquet({bound.bind(view.paths(members))}{flags})"
-        names = ", ".join([f"{bound.bind(tenant)}::VARCHAR AS tenant", *listed, *added])
-        parts.append(f"SELECT {names} FROM {source}")
-    return " UNION ALL ".join(parts)
-
-
-def from_files(
-    view: View, segments: Sequence[Segment], columns: Sequence[str], bound: Parameters, *, filename: bool = False
-) -> str:
-    """As `relation`, but for the FROM of a statement, and without a tenant.
-
-    In the common case, all files of one version, there is no statement within the statement: each of its columns would
-    be bound twice, which takes longer than to read a small trace.
-
-    Args:
-        view: Says where they are.
-        segments: The files, at least one.
-        columns: The columns that are used.
-        bound: Gets the parameters.
-        filename: Whether there is a column `filename`, out of `View.paths`.
-    """
-    if any(absent(segment.kind, segment.schema, columns) for segment in segments):
-        return f"({relation(view, segments, columns, bound, filename=filename)})"
-    return f"read_parquet({bound.bind(view.paths(segments))}{', filename = true' if filename else ''})"
+        if len(alike) == 1 and not (tenant or missing):
+            return source  # a statement within it would be bound twice
+        names = [f'{sql_nothing(kind, name)} AS "{name}"' if name in missing else f'"{name}"' for name in columns]
+        if tenant:
+            names.append(f"{bound.bind(owner)}::VARCHAR AS tenant")
+        names += added
+        parts.append(f"SELECT {', '.join(names)} FROM {source}")
+    return f"({' UNION ALL '.join(parts)})"
