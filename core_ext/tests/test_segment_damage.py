@@ -192,6 +192,33 @@ def test_a_group_inside_a_damaged_payload_hides_nothing(size: int) -> None:
     assert sequences(scan(bytes(data))) == [1, 3, 4]
 
 
+FORGED = st.lists(st.tuples(st.integers(1, 30), st.integers(0, 60), st.integers(1, 3), st.booleans()), max_size=8)
+
+
+@settings(max_examples=300)
+@given(SIZES, FORGED, st.integers(0, 10**6), st.integers(0, 90))
+def test_nothing_in_the_payload_of_a_damaged_record_is_believed_or_hides_a_record(
+    sizes: list[int], forged: list[tuple[int, int, int, bool]], which: int, flip: int
+) -> None:
+    """Every record but the last: behind the last one there is nothing that says what is true."""
+    inner = b"x"
+    for sequence, length, size, sound in forged:
+        index = sequence % size
+        item = framed(record(bytes(length)), sequence, 0, bytes(length), group_index=index, group_size=size)
+        inner += item if sound else item[:-1] + b"?"  # a sound header whose body would reach over what follows
+    data = bytearray(segment([*sizes, 1], payload=inner))
+    found = headers(bytes(data))
+    assert found is not None
+    victim = found[which % (len(found) - 1)]
+    data[victim.offset + flip] ^= 1
+    group = next(group for group in groups(sizes) if victim.sequence in group)
+    got = scan(bytes(data))
+    assert sequences(got) == [item.sequence for item in found if item.sequence not in group]
+    assert [item.offset for item in got if isinstance(item, Header)] == [
+        item.offset for item in found if item.sequence not in group
+    ]
+
+
 def test_the_first_format_is_read_as_long_as_there_is_one() -> None:
     data = (GOLDEN / "segment-v1.bin").read_bytes()
     found = headers(data)

@@ -14,7 +14,7 @@ import pytest
 from llm_obs_collector.log import FileLog
 from llm_obs_core.config import LogSettings
 from llm_obs_core.errors import RetryableError
-from llm_obs_core.model import LogRecord, RecordKind
+from llm_obs_core.model import LogRecord, RecordKind, Stream
 
 DISK_BYTES = 4 * 1024 * 1024
 
@@ -66,27 +66,30 @@ async def test_a_log_without_a_free_byte_is_emptied_behind_its_readers(small_dis
 
     log = opened()
     await log.start()
-    log.register("sink")
+    sink = log.feed(Stream.ACCEPTED, "sink")
     number = 1
-    last = await log.append(record(0))
+    (last,) = await log.accepted.append([record(0)])
     while True:
         try:
-            last = await log.append(record(number))
+            (last,) = await log.accepted.append([record(number)])
         except RetryableError as error:
             assert "room and a sound disk" in str(error)  # noqa: PT017 - of many appends one fails
             break
         number += 1
     fill(small_disk)
     assert "free" in await log.trouble()
-    log.commit("sink", last.position)
+    await sink.commit(last.position)
     assert await log.trim() > 0
-    assert (await log.append(record(number))).position.sequence == number + 1
+    (appended,) = await log.accepted.append([record(number)])
+    assert appended.position.sequence == number + 1
     await log.stop()
 
     log = opened()
     await log.start()
-    assert log.register("sink") == last.position
-    assert log.backlog(last.position) == 1
+    sink = log.feed(Stream.ACCEPTED, "sink")
+    assert await sink.committed() == last.position
+    assert await sink.lag(last.position) == 1
     for again in range(number + 1):  # the digests of what was trimmed were kept too
-        assert (await log.append(record(again))).duplicate
+        (known,) = await log.accepted.append([record(again)])
+        assert known.duplicate
     await log.stop()

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from llm_obs_collector.log import FileLog
 from llm_obs_core.config import LogSettings
-from llm_obs_core.model import LogRecord, RecordKind
+from llm_obs_core.model import LogRecord, RecordKind, Stream
 
 ROUNDS = 20
 
@@ -36,7 +36,7 @@ async def send(root: str, run: int) -> None:
     async def sender(first: int) -> None:
         number = first
         while True:
-            await log.append(record(run, number))
+            await log.accepted.append([record(run, number)])
             os.write(1, b"%d\n" % number)
             number += 16
 
@@ -59,12 +59,13 @@ def kill_while_sending(root: Path, run: int, delay_s: float) -> set[int]:
 async def stored(root: Path) -> list[tuple[int, int]]:
     log = FileLog(root, "test", LogSettings())
     await log.start()
+    feed = log.feed(Stream.ACCEPTED, "check")
     found: list[tuple[int, int]] = []
-    if log.backlog(None):
-        async for item in log.read("check", None):
+    if (newest := await feed.newest()) is not None:
+        async for item in feed.read(None):
             run, _, number = item.record.payload.split(b" ")[0].partition(b"/")
             found.append((int(run), int(number)))
-            if not log.backlog(item.position):
+            if item.position == newest.position:
                 break
     assert log.stats.corrupt_records == 0
     await log.stop()

@@ -1,6 +1,7 @@
 """Scanned spans as rows over raw bytes. The C contract is `batch.pxd`."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Self
 
 from llm_obs_core.model import Rejection, Span
 
@@ -23,8 +24,8 @@ class KeyTable:
     def id(self, name: str) -> int:
         """The key's number, from 1; 0 when it is not in the table."""
 
-class SpanBatch:
-    """Immutable rows over one or more byte buffers; made by `scan`. Implements `llm_obs_core.interfaces.SpanBatch`."""
+class RowBatch:
+    """Immutable rows of one signal over one or more byte buffers: what edits, emit, text scan and rules work on."""
 
     rejected: list[Rejection]
     @property
@@ -32,7 +33,7 @@ class SpanBatch:
         """How many buffers the rows point into; one, unless the batch was made by `concat`."""
     @property
     def received(self) -> int:
-        """Spans in the request: those accepted and those rejected."""
+        """Items in the request: those accepted and those rejected."""
     @property
     def nbytes(self) -> int:
         """Bytes of the buffers that the rows point into."""
@@ -40,15 +41,14 @@ class SpanBatch:
     def key_names(self) -> tuple[str, ...]:
         """The keys of the batch's table; key id n is the name at n - 1."""
     def __len__(self) -> int: ...
-    def spans(self) -> Iterator[Span]:
-        """The rows as Structs, made one at a time; for plugins and tests, not for the hot path."""
     def otlp(self) -> bytes:
-        """The rows as one canonical ExportTraceServiceRequest."""
+        """The rows as one canonical request of their signal."""
     def texts(self, buffer: int = 0, edits: Edits | None = None) -> tuple[memoryview, memoryview, memoryview]:
         """Every string that must be scanned, as ranges of one buffer: (starts, ends, buffer).
 
-        Names, keys (but those of the batch's table), values with those inside lists and maps, bytes values, events,
-        links, status message, trace state, resources and scopes (once, however many spans share them).
+        Keys (but those of the batch's table), values with those inside lists and maps, bytes values, resources and
+        scopes (once, however many rows share them), and the rest of a row: of a span its name, events, links, status
+        message and trace state.
 
         Args:
             buffer: Which of the batch's buffers; a scanned batch has one.
@@ -57,6 +57,16 @@ class SpanBatch:
         Returns:
             Two arrays of u32 (format `I`) and the buffer.
         """
+    def select(self, mask: bytes | bytearray | memoryview) -> Self:
+        """The rows whose byte in `mask` is not zero, over the same buffers; `rejected` is empty."""
+    def split(self, max_bytes: int) -> list[Self]:
+        """Parts whose canonical bytes stay below `max_bytes`; one larger span is a part of its own."""
+
+class SpanBatch(RowBatch):
+    """Rows of spans; made by `scan`. Implements `llm_obs_core.interfaces.SpanBatch`."""
+
+    def spans(self) -> Iterator[Span]:
+        """The rows as Structs, made one at a time; for plugins and tests, not for the hot path."""
     def columns(self) -> dict[str, Arrow]:
         """Every column of `llm_obs_core.model.SPAN_COLUMNS`, one value a row; the rules are those of `columns.pyi`.
 
@@ -89,10 +99,6 @@ class SpanBatch:
         Raises:
             LimitError: One key column's text is over 2 GiB.
         """
-    def select(self, mask: bytes | bytearray | memoryview) -> SpanBatch:
-        """The rows whose byte in `mask` is not zero, over the same buffers; `rejected` is empty."""
-    def split(self, max_bytes: int) -> list[SpanBatch]:
-        """Parts whose canonical bytes stay below `max_bytes`; one larger span is a part of its own."""
     @staticmethod
     def concat(batches: Iterable[SpanBatch]) -> SpanBatch:
         """The rows of all batches, in order, over all their buffers, which are not copied; `rejected` is empty."""

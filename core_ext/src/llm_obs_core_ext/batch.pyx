@@ -6,7 +6,9 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcmp, memcpy
 
-from llm_obs_core_ext.wire cimport otlp_hash
+from llm_obs_core_ext.ranges cimport add_message, add_range
+from llm_obs_core_ext.wire cimport *
+from llm_obs_core_ext.writer cimport push, push_header
 
 from functools import lru_cache
 
@@ -85,14 +87,15 @@ cdef KeyTable default_keys():
     return _default_keys()
 
 
-cdef class SpanBatch:
-    """Immutable rows over one or more byte buffers; made by `scan`."""
+cdef class RowBatch:
+    """Immutable rows of one signal over one or more byte buffers."""
 
     def __init__(self):
-        raise TypeError("expected scan(body) or SpanBatch.concat(batches), got SpanBatch(); batches are made by them")
+        name = type(self).__name__
+        raise TypeError(f"expected scan(body) or {name}.concat(batches), got {name}(); batches are made by them")
 
     def __dealloc__(self):
-        free(self.rows)
+        free(self.row_data)
         free(self.attrs)
         free(self.scopes)
         free(self.resources)
@@ -114,20 +117,29 @@ cdef class SpanBatch:
             PyBuffer_Release(&view)
 
     cdef int _reserve(self, Py_ssize_t rows, Py_ssize_t attrs, Py_ssize_t scopes, Py_ssize_t resources) except -1:
-        self.rows = <SpanRow*> malloc((rows + 1) * sizeof(SpanRow))
+        self._own(malloc((rows + 1) * self.signal.row_bytes))
         self.attrs = <Attr*> malloc((attrs + 1) * sizeof(Attr))
         self.scopes = <ScopeRow*> malloc((scopes + 1) * sizeof(ScopeRow))
         self.resources = <ResourceRow*> malloc((resources + 1) * sizeof(ResourceRow))
-        if self.rows == NULL or self.attrs == NULL or self.scopes == NULL or self.resources == NULL:
+        if self.row_data == NULL or self.attrs == NULL or self.scopes == NULL or self.resources == NULL:
             raise MemoryError
         return 0
+
+    cdef void _own(self, void* rows) noexcept:
+        self.row_data = <uint8_t*> rows
+
+    cdef RowBatch _like(self):
+        cdef RowBatch out = type(self).__new__(type(self))
+        out.signal = self.signal
+        out.keys = self.keys
+        return out
 
     def __len__(self):
         return self.row_count
 
     @property
     def received(self):
-        """Spans in the request: those accepted and those rejected."""
+        """Items in the request: those accepted and those rejected."""
         return self.row_count + sum(rejection.count for rejection in self.rejected)
 
     @property
@@ -140,16 +152,8 @@ cdef class SpanBatch:
         """The keys of the batch's table; key id n is the name at n - 1."""
         return self.keys.names
 
-    def spans(self):
-        """The rows as `llm_obs_core.model.Span`, made one at a time."""
-        from llm_obs_core_ext.read import read_span
-
-        cdef Py_ssize_t i
-        for i in range(self.row_count):
-            yield read_span(self, i)
-
     def otlp(self):
-        """The rows as one canonical ExportTraceServiceRequest."""
+        """The rows as one canonical request of their signal."""
         from llm_obs_core_ext.emit import emit
 
         return emit(self)
@@ -159,6 +163,72 @@ cdef class SpanBatch:
         from llm_obs_core_ext.texts import batch_texts
 
         return batch_texts(self, buffer, edits)
+
+    def select(self, mask):
+        """The rows whose byte in `mask` is not zero, over the same buffers."""
+        from llm_obs_core_ext.rows import select_rows
+
+        return select_rows(self, memoryview(mask).cast("B"))
+
+    def split(self, Py_ssize_t max_bytes):
+        """Parts whose canonical bytes stay below `max_bytes`; one larger span is a part of its own."""
+        from llm_obs_core_ext.rows import split_rows
+
+        return split_rows(self, max_bytes)
+
+
+cdef void push_parent(Writer* w, const RowHead* head, uint32_t number) noexcept nogil:
+    # Field 4; a parent of zeros is none.
+    cdef const SpanRow* row = <const SpanRow*> head
+    if load64(row.parent_id):
+        push(w, row.parent_id, 8)
+        push_header(w, 4, 8)
+
+
+cdef void add_span_texts(Ranges* out, const uint8_t* base, const RowHead* head) noexcept nogil:
+    cdef const SpanRow* row = <const SpanRow*> head
+    cdef uint32_t pos = head.at
+    cdef uint32_t end = pos + head.length
+    cdef Field f
+    add_range(out, row.trace_state.at, row.trace_state.at + row.trace_state.length)
+    add_range(out, row.name.at, row.name.at + row.name.length)
+    add_range(out, row.status_message.at, row.status_message.at + row.status_message.length)
+    if row.events_count or row.links_count:
+        while pos < end:
+            next_field(base, pos, end, 100, &f)
+            pos = f.end
+            if f.wire == 2 and (f.number == 11 or f.number == 13):
+                add_message(out, base, M_EVENT if f.number == 11 else M_LINK, f.at, f.end)
+
+
+cdef Signal SPANS
+SPANS.row_bytes = sizeof(SpanRow)
+SPANS.message = M_SPAN
+SPANS.attributes = 9
+SPANS.dropped = 10
+SPANS.last = 16
+SPANS.own = 1 << 4
+SPANS.push_own = push_parent
+SPANS.add_texts = add_span_texts
+
+
+cdef class SpanBatch(RowBatch):
+    """Immutable rows of spans over one or more byte buffers; made by `scan`."""
+
+    def __cinit__(self):
+        self.signal = &SPANS
+
+    cdef void _own(self, void* rows) noexcept:
+        self.row_data = <uint8_t*> rows
+        self.rows = <SpanRow*> rows
+
+    def spans(self):
+        """The rows as `llm_obs_core.model.Span`, made one at a time."""
+        from llm_obs_core_ext.read import read_span
+
+        cdef Py_ssize_t i
+        for i in range(self.row_count):
+            yield read_span(self, i)
 
     def columns(self):
         """Every column of `llm_obs_core.model.SPAN_COLUMNS`, one value a row."""
@@ -184,21 +254,9 @@ cdef class SpanBatch:
 
         return read_measures(self)
 
-    def select(self, mask):
-        """The rows whose byte in `mask` is not zero, over the same buffers."""
-        from llm_obs_core_ext.rows import select_rows
-
-        return select_rows(self, memoryview(mask).cast("B"))
-
-    def split(self, Py_ssize_t max_bytes):
-        """Parts whose canonical bytes stay below `max_bytes`; one larger span is a part of its own."""
-        from llm_obs_core_ext.rows import split_rows
-
-        return split_rows(self, max_bytes)
-
     @staticmethod
     def concat(batches):
         """The rows of all batches, in order, over all their buffers."""
         from llm_obs_core_ext.rows import concat_rows
 
-        return concat_rows(list(batches))
+        return concat_rows(list(batches), SpanBatch)

@@ -330,15 +330,15 @@ cdef int fill_rows(SpanBatch batch, Plan plan, Table table) noexcept nogil:
     cdef int n, fault
     for i in range(batch.row_count):
         row = &batch.rows[i]
-        base = batch.bases[row.buffer]
-        if row.scope != scope:
-            scope = row.scope
+        base = batch.bases[row.head.buffer]
+        if row.head.scope != scope:
+            scope = row.head.scope
             envelope_texts(batch, plan, &batch.scopes[scope], &shared_digits[0][0], shared)
         memcpy(texts, shared, plan.text_count * sizeof(Text))
         fixed_fields(table, plan, row, base, texts, i)
         usage.present = 0
-        for k in range(row.attrs_count):
-            attr = &batch.attrs[row.attrs + k]
+        for k in range(row.head.attrs_count):
+            attr = &batch.attrs[row.head.attrs + k]
             source = &plan.sources[attr.key_id]
             if source.kind == FROM_NOTHING:
                 continue

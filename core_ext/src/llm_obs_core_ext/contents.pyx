@@ -153,8 +153,8 @@ cdef void take_apart(SpanBatch batch, const uint8_t* slots, Source* sources, Mes
     for i in range(batch.row_count):
         row = &batch.rows[i]
         memset(found, 0, sizeof(found))
-        for k in range(row.attrs_count):
-            attr = &batch.attrs[row.attrs + k]
+        for k in range(row.head.attrs_count):
+            attr = &batch.attrs[row.head.attrs + k]
             if slots[attr.key_id]:
                 found[slots[attr.key_id] - 1] = attr
         for slot in range(SLOTS):
@@ -162,9 +162,9 @@ cdef void take_apart(SpanBatch batch, const uint8_t* slots, Source* sources, Mes
             if attr == NULL or attr.type == VALUE_NONE:
                 continue
             if attr.type == VALUE_STRING:
-                add_text(m, sources[row.buffer].base + attr.value.text.at, attr.value.text.length, i, slot)
+                add_text(m, sources[row.head.buffer].base + attr.value.text.at, attr.value.text.length, i, slot)
             else:
-                add_value(m, &sources[row.buffer], attr, i, slot)
+                add_value(m, &sources[row.head.buffer], attr, i, slot)
         if m.failed or m.full:
             return
 

@@ -141,7 +141,7 @@ cdef void mark_rows(
             dedup_siphash(key, name, sizeof(name), mixed)
             ids[i] = mixed[0] if mixed[0] else 1
             dedup_prefetch(index, ids[i])
-            rests[i] = dedup_facts(secret, batch.bases[row.buffer] + row.at, row.length) >> (64 - DEDUP_ID_BITS)
+            rests[i] = dedup_facts(secret, batch.bases[row.head.buffer] + row.head.at, row.head.length) >> (64 - DEDUP_ID_BITS)
             rests[i] |= mixed[1] << DEDUP_ID_BITS
         for i in range(count):
             marks[first + i] = dedup_mark(index, ids[i], rests[i])

@@ -1,7 +1,7 @@
 # Changes to a batch, and the one writer of canonical requests.
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 
-from llm_obs_core_ext.batch cimport Attr, SpanBatch
+from llm_obs_core_ext.batch cimport Attr, RowBatch
 from llm_obs_core_ext.writer cimport Source, HitTable
 
 
@@ -27,7 +27,7 @@ cdef struct Found:
 
 
 cdef class Edits:
-    cdef readonly SpanBatch batch
+    cdef readonly RowBatch batch
     cdef uint32_t* heads          # by row: first edit + 1, 0 none
     cdef uint32_t* tails          # by row: last edit + 1, 0 none
     cdef Edit* edits

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from llm_obs_core_ext.batch import SpanBatch
+from llm_obs_core_ext.batch import RowBatch
 
 Value = str | bool | int | float | bytes | Sequence["Value | None"]
 
@@ -13,8 +13,8 @@ class Edits:
         batch: The batch that is changed; it stays as it is.
     """
 
-    batch: SpanBatch
-    def __init__(self, batch: SpanBatch) -> None: ...
+    batch: RowBatch
+    def __init__(self, batch: RowBatch) -> None: ...
     def __len__(self) -> int:
         """Attributes that were set, renamed or removed."""
     def set(self, row: int, key: bytes, value: Value) -> None:
@@ -24,7 +24,7 @@ class Edits:
     def rename(self, row: int, old: bytes, new: bytes) -> None:
         """Give the value of `old`, if there is one, to `new`, in place of any value that `new` had."""
     def replace(self, hits: Iterable[tuple[int, int]], replacements: Iterable[bytes], *, buffer: int = 0) -> None:
-        """Put other bytes in the place of byte ranges of a buffer: parts of the strings of `SpanBatch.texts`.
+        """Put other bytes in the place of byte ranges of a buffer: parts of the strings of `RowBatch.texts`.
 
         Ranges that overlap are replaced together, by the first one's replacement. UTF-8 must stay UTF-8.
 
@@ -36,13 +36,13 @@ class Edits:
     def replace_set(self, hits: Iterable[tuple[int, int]], replacements: Iterable[bytes]) -> None:
         """As `replace`, in the values that were set: ranges of the buffer of `texts`."""
     def texts(self) -> tuple[memoryview, memoryview, memoryview]:
-        """What was set, to be scanned like `SpanBatch.texts`: (starts, ends, buffer).
+        """What was set, to be scanned like `RowBatch.texts`: (starts, ends, buffer).
 
         Release the buffer before the next change; a change that needs more room raises BufferError until then.
         """
 
-def emit(batch: SpanBatch, edits: Edits | None = None) -> bytes:
-    """Write the rows, with the edits, as one canonical ExportTraceServiceRequest.
+def emit(batch: RowBatch, edits: Edits | None = None) -> bytes:
+    """Write the rows, with the edits, as one canonical request of their signal, for spans an ExportTraceServiceRequest.
 
     Resources and scopes are grouped as they came, those without spans left out. Fields are in the order of their
     numbers, defaults left out, one key once (at its first place, with its last value); unknown and shadowed bytes are

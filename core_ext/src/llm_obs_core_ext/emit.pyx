@@ -15,7 +15,7 @@ from llm_obs_core_ext.value import encode_array
 cdef class Edits:
     """The changes of one batch, applied by `emit`."""
 
-    def __cinit__(self, SpanBatch batch not None):
+    def __cinit__(self, RowBatch batch not None):
         self.batch = batch
         self.heads = <uint32_t*> calloc(batch.row_count + 1, sizeof(uint32_t))
         self.tails = <uint32_t*> calloc(batch.row_count + 1, sizeof(uint32_t))
@@ -194,8 +194,8 @@ cdef class Edits:
         self, Py_ssize_t row, const uint8_t* key, uint32_t length, uint32_t key_hash, Found* out
     ) noexcept nogil:
         cdef Edit* edit = self._edit_of(row, key, length, key_hash)
-        cdef SpanRow* span = &self.batch.rows[row]
-        cdef const uint8_t* base = self.batch.bases[span.buffer]
+        cdef const RowHead* head = head_of(self.batch, row)
+        cdef const uint8_t* base = self.batch.bases[head.buffer]
         cdef Attr* attr
         cdef uint32_t i
         if edit != NULL:
@@ -204,13 +204,13 @@ cdef class Edits:
             out.base = self.arena if edit.op == EDIT_SET else base
             out.attr = edit.attr
             return 1
-        for i in range(span.attrs_count):
-            attr = &self.batch.attrs[span.attrs + i]
+        for i in range(head.attrs_count):
+            attr = &self.batch.attrs[head.attrs + i]
             if (
                 attr.key_hash == key_hash
                 and attr.key_length == length
                 and memcmp(base + attr.key_at, key, length) == 0
-                and not is_left_out(self, span.attrs + i)
+                and not is_left_out(self, head.attrs + i)
             ):
                 out.base = base
                 out.attr = attr[0]
@@ -228,7 +228,7 @@ cdef class Edits:
         if not self._find(row, old, old_length, otlp_hash(old, old_length), &found):
             return 0
         # The value stays where it is: in the row's buffer, or in the arena, which an edit before put it into.
-        op = EDIT_MOVED if found.base == self.batch.bases[self.batch.rows[row].buffer] else EDIT_SET
+        op = EDIT_MOVED if found.base == self.batch.bases[head_of(self.batch, row).buffer] else EDIT_SET
         result = self.apply(row, new, new_length, op, &found.attr, NULL)
         return result or self.apply(row, old, old_length, EDIT_REMOVED, NULL, NULL)
 
@@ -330,7 +330,7 @@ cdef class Edits:
             raise MemoryError
 
     def texts(self):
-        """What was set, to be scanned like `SpanBatch.texts`: (starts, ends, buffer)."""
+        """What was set, to be scanned like `RowBatch.texts`: (starts, ends, buffer)."""
         from llm_obs_core_ext.texts import edit_texts
 
         return edit_texts(self)
@@ -343,8 +343,8 @@ cdef class Edits:
         self.exports -= 1
 
 
-def emit(SpanBatch batch not None, Edits edits=None):
-    """Write the rows, with the edits, as one canonical ExportTraceServiceRequest."""
+def emit(RowBatch batch not None, Edits edits=None):
+    """Write the rows, with the edits, as one canonical request of their signal."""
     from llm_obs_core_ext.request import write_request
 
     if edits is not None and edits.batch is not batch:

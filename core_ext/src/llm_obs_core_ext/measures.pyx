@@ -243,7 +243,7 @@ cdef void add_rows(SpanBatch batch, Table table, const uint8_t* measured, Groups
     for row in range(batch.row_count):
         if g.failed:
             return
-        if not measured[batch.scopes[batch.rows[row].scope].resource] and is_counted(table, row):
+        if not measured[batch.scopes[batch.rows[row].head.scope].resource] and is_counted(table, row):
             group = group_of(g, table, row)
             if group >= 0:
                 add_row(g, table, row, <size_t> group)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from llm_obs_core.interfaces import NormalizerRules
 
-from llm_obs_core_ext.batch import KeyTable, SpanBatch
+from llm_obs_core_ext.batch import KeyTable, RowBatch
 from llm_obs_core_ext.emit import Edits
 
 class CompiledRules:
@@ -23,7 +23,7 @@ class CompiledRules:
     @property
     def keys(self) -> KeyTable:
         """The keys to scan with: the collector's, and those that only these rules know."""
-    def apply(self, batch: SpanBatch, edits: Edits) -> None:
+    def apply(self, batch: RowBatch, edits: Edits) -> None:
         """Adds to `edits` what the rules and the derived facts set, without the GIL.
 
         Rows without a key that some rule names cost next to nothing. May be called from several threads at once.

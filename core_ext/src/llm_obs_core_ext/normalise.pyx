@@ -77,10 +77,11 @@ cdef class CompiledRules:
         """The keys to scan with."""
         return self.table.keys
 
-    def apply(self, SpanBatch batch not None, Edits edits not None):
+    def apply(self, RowBatch batch not None, Edits edits not None):
         """Adds to `edits` what the rules and the derived facts set."""
         cdef Run run
         cdef Calls calls
+        cdef SpanBatch spans = batch if isinstance(batch, SpanBatch) else None
         cdef Py_ssize_t row
         cdef int result = 0
         if batch.keys is not self.table.keys:
@@ -89,12 +90,12 @@ cdef class CompiledRules:
             raise ValueError("expected the edits of this batch, got those of another")
         with nogil:
             memset(&calls, 0, sizeof(Calls))
-            result = start_run(&run, self.table, batch) or start_calls(&calls, batch.row_count)
+            result = start_run(&run, self.table, batch) or start_calls(&calls, 0 if spans is None else batch.row_count)
             for row in range(batch.row_count):
                 if result == 0:
-                    result = self._row(&run, batch, edits, row, &calls)
-            if result == 0:
-                result = self._roles(&run, batch, edits, &calls)
+                    result = self._row(&run, batch, spans, edits, row, &calls)
+            if result == 0 and spans is not None:
+                result = self._roles(&run, spans, edits, &calls)
             if run.forms.out.failed or run.forms.said.failed or run.forms.inner.failed:
                 result = -1
             free_calls(&calls)
@@ -102,8 +103,12 @@ cdef class CompiledRules:
         if result:
             raise MemoryError
 
-    cdef int _row(self, Run* run, SpanBatch batch, Edits edits, Py_ssize_t row, Calls* calls) noexcept nogil:
-        cdef const SpanRow* span = &batch.rows[row]
+    cdef int _row(
+        self, Run* run, RowBatch batch, SpanBatch spans, Edits edits, Py_ssize_t row, Calls* calls
+    ) noexcept nogil:
+        # `spans`: the batch, or None when its rows are no spans.
+        cdef const RowHead* head = head_of(batch, row)
+        cdef const SpanRow* span = &spans.rows[row] if spans is not None else NULL
         cdef const Attr* attr
         cdef uint32_t i
         cdef uint32_t used = 0      # token counts that came or were set
@@ -112,16 +117,18 @@ cdef class CompiledRules:
         cdef uint64_t bits
         cdef int result
         run.row = row
-        run.span = span
-        run.first = span.attrs
-        run.count = span.attrs_count
+        run.head = head
+        run.start_ns = span.start_ns if span != NULL else 0
+        run.is_root = span != NULL and load64(span.parent_id) == 0
+        run.first = head.attrs
+        run.count = head.attrs_count
         run.prefixes = 0
         run.strange = False
         run.stamp = <uint32_t> row + 1
-        run.base = batch.bases[span.buffer]
+        run.base = batch.bases[head.buffer]
         for lane in range(self.table.lanes):
             run.pending[lane] = 0
-        for i in range(span.attrs, span.attrs + span.attrs_count):
+        for i in range(head.attrs, head.attrs + head.attrs_count):
             attr = &batch.attrs[i]
             if attr.key_id == KEY_UNKNOWN:
                 if attr.key_length and self.table.beginners[run.base[attr.key_at]]:
@@ -142,15 +149,14 @@ cdef class CompiledRules:
                 else:
                     note(run, self.table, attr.key_id, 0, i)
             i = edits.edits[i - 1].next
-        if span.events_count and self.table.has_events:
+        if span != NULL and span.events_count and self.table.has_events:
             any = True
             for lane in range(self.table.lanes):
                 run.pending[lane] |= self.table.event_readers[lane]
-        if load64(span.parent_id):
+        if span != NULL and not run.is_root:
             add_parent(calls, span.parent_id)
         if not any:
             return 0
-        run.is_root = load64(span.parent_id) == 0
         for lane in range(self.table.lanes):
             # The mask grows while its rules run: only later rules can be added.
             while run.pending[lane]:
@@ -160,6 +166,8 @@ cdef class CompiledRules:
                 run.pending[lane] &= ~bits
                 if result:
                     return result
+        if span == NULL:
+            return 0
         for i in range(COUNTS):
             if run.slots[self.count_ids[i]].stamp == run.stamp:
                 used |= <uint32_t> 1 << i

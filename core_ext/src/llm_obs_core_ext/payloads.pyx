@@ -63,9 +63,9 @@ cdef size_t spans_size(SpanBatch batch, const uint8_t* slots) noexcept nogil:
     cdef uint32_t k
     cdef const Attr* attr
     for i in range(batch.row_count):
-        size += batch.rows[i].length + 8
-        for k in range(batch.rows[i].attrs_count):
-            attr = &batch.attrs[batch.rows[i].attrs + k]
+        size += batch.rows[i].head.length + 8
+        for k in range(batch.rows[i].head.attrs_count):
+            attr = &batch.attrs[batch.rows[i].head.attrs + k]
             if slots[attr.key_id]:
                 size -= attr.entry_end - attr.entry_at
     return size
@@ -76,7 +76,7 @@ cdef void write_spans(SpanBatch batch, const Source* sources, const uint8_t* slo
     cdef Py_ssize_t i = batch.row_count
     memset(&job, 0, sizeof(Job))
     job.sources = sources
-    job.rows = batch.rows
+    job.signal = batch.signal
     job.attrs = batch.attrs
     job.left_out = slots
     job.w.room = spans_size(batch, slots)
@@ -86,7 +86,7 @@ cdef void write_spans(SpanBatch batch, const Source* sources, const uint8_t* slo
     while i and not job.w.failed and job.w.used <= INT32_MAX:
         out.offsets[i] = <int32_t> job.w.used
         i -= 1
-        push_span(&job, i)
+        push_row(&job, i, &batch.rows[i].head)
     free(job.w.items)
     free(job.order)
     out.valid = batch.row_count
@@ -129,7 +129,7 @@ cdef void write_envelopes(SpanBatch batch, const Source* sources, bint resources
         sizes[i] = w.used - sizes[i]
     if not w.failed:
         for i in range(batch.row_count):
-            place = batch.rows[i].scope
+            place = batch.rows[i].head.scope
             place = batch.scopes[place].resource if resources else place
             out.used += sizes[place]
         if out.used <= INT32_MAX:
@@ -137,7 +137,7 @@ cdef void write_envelopes(SpanBatch batch, const Source* sources, bint resources
     if out.data != NULL:
         out.used = 0
         for i in range(batch.row_count):
-            place = batch.rows[i].scope
+            place = batch.rows[i].head.scope
             present = batch.scopes[place].has_scope
             if resources:
                 place = batch.scopes[place].resource

@@ -159,10 +159,10 @@ cdef class PriceBook:
         cdef uint8_t fact
         for row in range(batch.row_count):
             span = &batch.rows[row]
-            base = batch.bases[span.buffer]
+            base = batch.bases[span.head.buffer]
             memset(found, 0, sizeof(found))
             usage.present = 0
-            for i in range(span.attrs, span.attrs + span.attrs_count):
+            for i in range(span.head.attrs, span.head.attrs + span.head.attrs_count):
                 attr = &batch.attrs[i]
                 fact = self.facts[attr.key_id]
                 if fact and is_left_out(edits, i):

@@ -147,18 +147,18 @@ def read_span(SpanBatch batch, Py_ssize_t index):
     if not 0 <= index < batch.row_count:
         raise IndexError(f"expected a row below {batch.row_count}, got {index}")
     cdef SpanRow* row = &batch.rows[index]
-    cdef ScopeRow* scope = &batch.scopes[row.scope]
+    cdef ScopeRow* scope = &batch.scopes[row.head.scope]
     cdef ResourceRow* resource = &batch.resources[scope.resource]
-    cdef const uint8_t* base = batch.bases[row.buffer]
+    cdef const uint8_t* base = batch.bases[row.head.buffer]
     cdef const uint8_t* scope_base = batch.bases[scope.buffer]
     cdef const uint8_t* resource_base = batch.bases[resource.buffer]
     cdef Field f
-    cdef uint32_t pos = row.at
+    cdef uint32_t pos = row.head.at
     cdef list events = []
     cdef list links = []
     if row.events_count or row.links_count:
-        while pos < row.at + row.length:
-            next_field(base, pos, row.at + row.length, 100, &f)
+        while pos < row.head.at + row.head.length:
+            next_field(base, pos, row.head.at + row.head.length, 100, &f)
             pos = f.end
             if f.wire == 2 and f.number == 11:
                 events.append(event_of(base, f.at, f.end))
@@ -175,7 +175,7 @@ def read_span(SpanBatch batch, Py_ssize_t index):
         end_ns=row.end_ns,
         status_code=row.status_code,
         status_message=text_of(base, row.status_message.at, row.status_message.length),
-        attributes=attr_dict(base, batch.attrs + row.attrs, row.attrs_count),
+        attributes=attr_dict(base, batch.attrs + row.head.attrs, row.head.attrs_count),
         events=events,
         links=links,
         resource=attr_dict(resource_base, batch.attrs + resource.attrs, resource.attrs_count),
@@ -184,7 +184,7 @@ def read_span(SpanBatch batch, Py_ssize_t index):
         scope_attributes=attr_dict(scope_base, batch.attrs + scope.attrs, scope.attrs_count),
         trace_state=text_of(base, row.trace_state.at, row.trace_state.length),
         flags=row.flags,
-        dropped_attributes_count=row.dropped_attributes,
+        dropped_attributes_count=row.head.dropped_attributes,
         dropped_events_count=row.dropped_events,
         dropped_links_count=row.dropped_links,
     )

@@ -49,8 +49,10 @@ cdef inline uint8_t* put_varint(uint8_t* out, uint64_t value) noexcept nogil:
     return out + 1
 
 
-cdef bint push_small(Writer* w, const Source* arena, const Edit* edit, const Source* source) noexcept nogil:
+cdef bint push_small(Job* job, const Edit* edit, const Source* source) noexcept nogil:
     # The common edit, a string or a number over which nothing is written, in one piece; False for all others.
+    cdef Writer* w = &job.w
+    cdef const Source* arena = job.arena
     cdef const Source* values = arena if edit.op == EDIT_SET else source
     cdef uint32_t key_length = edit.attr.key_length
     cdef uint32_t length = edit.attr.value.text.length
@@ -74,7 +76,7 @@ cdef bint push_small(Writer* w, const Source* arena, const Edit* edit, const Sou
         return True
     w.used += size + 1 + varint_size(size)
     out = w.data + w.room - w.used
-    out[0] = 9 << 3 | 2
+    out[0] = <uint8_t> (job.signal.attributes << 3 | 2)
     out = put_varint(out + 1, size)
     out[0] = 1 << 3 | 2
     out[1] = <uint8_t> key_length
@@ -102,7 +104,7 @@ cdef void push_edits(Job* job, size_t count, const Source* source) noexcept nogi
     while count:
         count -= 1
         edit = &job.edits[job.order[count]]
-        if edit.op == EDIT_REMOVED or push_small(w, job.arena, edit, source):
+        if edit.op == EDIT_REMOVED or push_small(job, edit, source):
             continue
         used = w.used
         w.source = job.arena if edit.op == EDIT_SET else source
@@ -115,7 +117,7 @@ cdef void push_edits(Job* job, size_t count, const Source* source) noexcept nogi
         push_text(w, edit.attr.key_at, edit.attr.key_at + edit.attr.key_length)
         if w.used > value_used:
             push_header(w, 1, w.used - value_used)
-        push_header(w, 9, w.used - used)
+        push_header(w, job.signal.attributes, w.used - used)
         w.source = source
 
 
@@ -131,10 +133,9 @@ cdef bint is_edited(const Job* job, const Attr* attr, size_t count, const Source
     return False
 
 
-cdef void push_attrs(Job* job, size_t row, const Source* source, bint hit) noexcept nogil:
-    # `hit`: whether anything is written over within the span.
+cdef void push_attrs(Job* job, size_t row, const RowHead* head, const Source* source, bint hit) noexcept nogil:
+    # `hit`: whether anything is written over within the row.
     cdef Writer* w = &job.w
-    cdef const SpanRow* span = &job.rows[row]
     cdef const Attr* attr
     cdef size_t count = 0
     cdef size_t used
@@ -157,13 +158,13 @@ cdef void push_attrs(Job* job, size_t row, const Source* source, bint hit) noexc
         count += 1
         i = job.edits[i - 1].next
     push_edits(job, count, source)
-    i = span.attrs_count
+    i = head.attrs_count
     while i:
         i -= 1
-        attr = &job.attrs[span.attrs + i]
+        attr = &job.attrs[head.attrs + i]
         if (bloom >> (attr.key_hash & 63)) & 1 and is_edited(job, attr, count, source):
             continue
-        if job.left_out != NULL and job.left_out[attr.key_id] or job.gone != NULL and job.gone[span.attrs + i]:
+        if job.left_out != NULL and job.left_out[attr.key_id] or job.gone != NULL and job.gone[head.attrs + i]:
             continue
         if attr.flags & CANONICAL and not (hit and has_hit(source, attr.entry_at, attr.entry_end)):
             if attr.entry_end != run_at:
@@ -176,57 +177,54 @@ cdef void push_attrs(Job* job, size_t row, const Source* source, bint hit) noexc
         used = w.used
         next_field(source.base, attr.entry_at, attr.entry_end, 100, &f)
         push_message(w, M_KEYVALUE, f.at, f.end)
-        push_header(w, 9, w.used - used)
+        push_header(w, job.signal.attributes, w.used - used)
     push(w, source.base + run_at, run_end - run_at)
 
 
-cdef bint leaves_out(const Job* job, const SpanRow* span) noexcept nogil:
+cdef bint leaves_out(const Job* job, const RowHead* head) noexcept nogil:
     cdef uint32_t i
     if job.left_out != NULL or job.gone != NULL:
-        for i in range(span.attrs, span.attrs + span.attrs_count):
+        for i in range(head.attrs, head.attrs + head.attrs_count):
             if job.left_out != NULL and job.left_out[job.attrs[i].key_id] or job.gone != NULL and job.gone[i]:
                 return True
     return False
 
 
-cdef void push_span(Job* job, size_t row) noexcept nogil:
+cdef void push_row(Job* job, size_t row, const RowHead* head) noexcept nogil:
     cdef Writer* w = &job.w
-    cdef const SpanRow* span = &job.rows[row]
-    cdef const Source* source = &job.sources[span.buffer]
-    cdef uint32_t end = span.at + span.length
-    cdef bint edited = job.arena != NULL and job.heads[row] != 0 or leaves_out(job, span)
-    cdef bint hit = has_hit(source, span.at, end)
+    cdef const Source* source = &job.sources[head.buffer]
+    cdef uint32_t end = head.at + head.length
+    cdef bint edited = job.arena != NULL and job.heads[row] != 0 or leaves_out(job, head)
+    cdef bint hit = has_hit(source, head.at, end)
     cdef size_t first
-    cdef uint32_t number = 16
-    cdef uint32_t skip = 1 << 4 | 1 << 9 | 1 << 10
+    cdef const Signal* signal = job.signal
+    cdef uint32_t number = signal.last
     cdef uint32_t first_at, last_end
-    cdef uint8_t parent = 0
     w.source = source
-    if span.canonical and not edited and not hit:
-        push(w, source.base + span.at, span.length)
-    elif span.canonical and not hit and span.attrs_count:
-        first_at = job.attrs[span.attrs].entry_at
-        last_end = job.attrs[span.attrs + span.attrs_count - 1].entry_end
+    if head.canonical and not edited and not hit:
+        push(w, source.base + head.at, head.length)
+    elif head.canonical and not hit and head.attrs_count:
+        first_at = job.attrs[head.attrs].entry_at
+        last_end = job.attrs[head.attrs + head.attrs_count - 1].entry_end
         push(w, source.base + last_end, end - last_end)
-        push_attrs(job, row, source, False)
-        push(w, source.base + span.at, first_at - span.at)
+        push_attrs(job, row, head, source, False)
+        push(w, source.base + head.at, first_at - head.at)
     else:
-        first = gather(w, M_SPAN, span.at, end, skip)
+        first = gather(
+            w, signal.message, head.at, end,
+            signal.own | <uint32_t> 1 << signal.attributes | <uint32_t> 1 << signal.dropped,
+        )
         while number and not w.failed:
-            if number == 9:
-                push_attrs(job, row, source, hit)
-            elif number == 10:
-                if span.dropped_attributes:
-                    push_varint(w, span.dropped_attributes)
-                    push_varint(w, 10 << 3)
-            elif number == 4:
-                for skip in range(8):
-                    parent |= span.parent_id[skip]
-                if parent:
-                    push(w, span.parent_id, 8)
-                    push_header(w, 4, 8)
+            if number == signal.attributes:
+                push_attrs(job, row, head, source, hit)
+            elif number == signal.dropped:
+                if head.dropped_attributes:
+                    push_varint(w, head.dropped_attributes)
+                    push_varint(w, signal.dropped << 3)
+            elif signal.own >> number & 1:
+                signal.push_own(w, head, number)
             else:
-                push_number(w, M_SPAN, first, number)
+                push_number(w, signal.message, first, number)
             number -= 1
         w.item_count = first
 
@@ -259,28 +257,36 @@ cdef void push_url(Writer* w, const Source* source, const Range* where) noexcept
         push_header(w, 3, w.used - used)
 
 
-cdef void push_request(Job* job, size_t row, const ScopeRow* scopes, const ResourceRow* resources) noexcept nogil:
+cdef void push_request(
+    Job* job, size_t row, const uint8_t* rows, const ScopeRow* scopes, const ResourceRow* resources
+) noexcept nogil:
     # `row`: how many rows there are.
     cdef Writer* w = &job.w
     cdef const ScopeRow* scope
     cdef const ResourceRow* resource
     cdef uint32_t scope_index, resource_index
     cdef size_t resource_used, scope_used, used
+    cdef size_t stride = job.signal.row_bytes
+    cdef const RowHead* head = NULL
+    if row:
+        head = <const RowHead*> (rows + (row - 1) * stride)
     while row:
-        resource_index = scopes[job.rows[row - 1].scope].resource
+        resource_index = scopes[head.scope].resource
         resource = &resources[resource_index]
         resource_used = w.used
         push_url(w, &job.sources[resource.buffer], &resource.schema_url)
-        while row and scopes[job.rows[row - 1].scope].resource == resource_index:
-            scope_index = job.rows[row - 1].scope
+        while row and scopes[head.scope].resource == resource_index:
+            scope_index = head.scope
             scope = &scopes[scope_index]
             scope_used = w.used
             push_url(w, &job.sources[scope.buffer], &scope.schema_url)
-            while row and job.rows[row - 1].scope == scope_index:
+            while row and head.scope == scope_index:
                 row -= 1
                 used = w.used
-                push_span(job, row)
+                push_row(job, row, head)
                 push_header(w, 2, w.used - used)
+                if row:
+                    head = <const RowHead*> (<const uint8_t*> head - stride)
             push_envelope(
                 w, &job.sources[scope.buffer], M_SCOPE, &scope.message, scope.has_scope, scope.canonical
             )
@@ -296,7 +302,7 @@ cdef extern from "Python.h":
     int _PyBytes_Resize(PyObject** text, Py_ssize_t size) except -1
 
 
-def write_request(SpanBatch batch not None, Edits edits not None):
+def write_request(RowBatch batch not None, Edits edits not None):
     """Write the rows, with the edits, as one canonical request."""
     cdef Job job
     cdef size_t room = 4096
@@ -307,13 +313,13 @@ def write_request(SpanBatch batch not None, Edits edits not None):
     edits._settle()
     job.sources = edits.sources
     job.arena = &edits.sources[batch.buffer_count]
-    job.rows = batch.rows
+    job.signal = batch.signal
     job.attrs = batch.attrs
     job.edits = edits.edits
     job.heads = edits.heads
     job.gone = edits.gone
     for i in range(batch.row_count):
-        room += batch.rows[i].length + 8
+        room += head_of(batch, i).length + 8
     # Texts of edits are shared and values may be longer than what came: a guess that seldom grows.
     room += edits.used + 64 * <size_t> edits.count + room // 16
     # The request is written into the end of its own bytes object and then moved to the beginning.
@@ -323,7 +329,7 @@ def write_request(SpanBatch batch not None, Edits edits not None):
     job.w.room = room
     job.w.borrowed = True
     with nogil:
-        push_request(&job, batch.row_count, batch.scopes, batch.resources)
+        push_request(&job, batch.row_count, batch.row_data, batch.scopes, batch.resources)
         free(job.w.items)
         free(job.order)
         if job.w.data == own:

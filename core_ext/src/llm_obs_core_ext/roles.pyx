@@ -249,7 +249,7 @@ cdef int settle_copies(Calls* calls, SpanBatch batch, const uint8_t* arena) noex
     for i in range(calls.count):
         call = &calls.calls[i]
         if call.id_length and call.change == ROLE_KEPT:
-            order[count].id = (arena if call.id_is_set else batch.bases[batch.rows[call.row].buffer]) + call.id_at
+            order[count].id = (arena if call.id_is_set else batch.bases[batch.rows[call.row].head.buffer]) + call.id_at
             order[count].call = call
             count += 1
     qsort(order, count, sizeof(Named), in_order)

@@ -6,17 +6,17 @@ from libc.string cimport memcpy
 from llm_obs_core_ext.batch cimport *
 
 
-cdef uint32_t take_attrs(SpanBatch out, SpanBatch source, uint32_t first, uint32_t count) noexcept nogil:
+cdef uint32_t take_attrs(RowBatch out, RowBatch source, uint32_t first, uint32_t count) noexcept nogil:
     memcpy(out.attrs + out.attr_count, source.attrs + first, count * sizeof(Attr))
     out.attr_count += count
     return <uint32_t> (out.attr_count - count)
 
 
-cdef void take(SpanBatch out, SpanBatch source, const unsigned char* mask, uint32_t shift) noexcept nogil:
+cdef void take(RowBatch out, RowBatch source, const unsigned char* mask, uint32_t shift) noexcept nogil:
     # Appends the chosen rows, all when there is no mask; `shift` is the place of the source's first buffer among those
     # of `out`.
     cdef Py_ssize_t i
-    cdef SpanRow* row
+    cdef RowHead* row
     cdef ScopeRow* scope
     cdef ResourceRow* resource
     cdef Py_ssize_t last_scope = -1
@@ -24,8 +24,8 @@ cdef void take(SpanBatch out, SpanBatch source, const unsigned char* mask, uint3
     for i in range(source.row_count):
         if mask != NULL and not mask[i]:
             continue
-        row = &out.rows[out.row_count]
-        row[0] = source.rows[i]
+        row = head_of(out, out.row_count)
+        memcpy(row, head_of(source, i), source.signal.row_bytes)
         row.attrs = take_attrs(out, source, row.attrs, row.attrs_count)
         row.buffer += shift
         if row.scope != last_scope:
@@ -47,9 +47,9 @@ cdef void take(SpanBatch out, SpanBatch source, const unsigned char* mask, uint3
         out.row_count += 1
 
 
-def select_rows(SpanBatch batch not None, const unsigned char[:] mask not None):
-    """See `SpanBatch.select`."""
-    cdef SpanBatch out = SpanBatch.__new__(SpanBatch)
+def select_rows(RowBatch batch not None, const unsigned char[:] mask not None):
+    """See `RowBatch.select`."""
+    cdef RowBatch out = batch._like()
     cdef Py_ssize_t rows = 0
     cdef Py_ssize_t attrs = 0
     cdef Py_ssize_t i
@@ -58,12 +58,11 @@ def select_rows(SpanBatch batch not None, const unsigned char[:] mask not None):
     for i in range(batch.row_count):
         if mask[i]:
             rows += 1
-            attrs += batch.rows[i].attrs_count
+            attrs += head_of(batch, i).attrs_count
     for i in range(batch.scope_count):
         attrs += batch.scopes[i].attrs_count
     for i in range(batch.resource_count):
         attrs += batch.resources[i].attrs_count
-    out.keys = batch.keys
     out._set_buffers(batch.buffers)
     out._reserve(rows, attrs, batch.scope_count, batch.resource_count)
     if batch.row_count:
@@ -72,10 +71,10 @@ def select_rows(SpanBatch batch not None, const unsigned char[:] mask not None):
     return out
 
 
-def concat_rows(list batches not None):
-    """See `SpanBatch.concat`."""
-    cdef SpanBatch out = SpanBatch.__new__(SpanBatch)
-    cdef SpanBatch batch
+def concat_rows(list batches not None, kind not None):
+    """See `SpanBatch.concat`; `kind` is the class of the batches."""
+    cdef RowBatch out = kind.__new__(kind)
+    cdef RowBatch batch
     cdef Py_ssize_t rows = 0
     cdef Py_ssize_t attrs = 0
     cdef Py_ssize_t scopes = 0
@@ -84,8 +83,8 @@ def concat_rows(list batches not None):
     cdef list buffers = []
     out.keys = default_keys()
     for batch in batches:
-        if batch is None or batch.keys is not (<SpanBatch> batches[0]).keys:
-            raise ValueError("expected batches of one KeyTable, got others")
+        if type(batch) is not kind or batch.keys is not (<RowBatch> batches[0]).keys:
+            raise ValueError(f"expected batches of {kind.__name__} and of one KeyTable, got others")
         out.keys = batch.keys
         rows += batch.row_count
         attrs += batch.attr_count
@@ -101,24 +100,26 @@ def concat_rows(list batches not None):
     return out
 
 
-def split_rows(SpanBatch batch not None, Py_ssize_t max_bytes):
-    """See `SpanBatch.split`."""
+def split_rows(RowBatch batch not None, Py_ssize_t max_bytes):
+    """See `RowBatch.split`."""
     cdef list parts = []
     cdef bytearray mask = bytearray(batch.row_count)
     cdef Py_ssize_t size = 0
     cdef Py_ssize_t cost, i
     cdef Py_ssize_t last_scope = -1
+    cdef const RowHead* row
     cdef ScopeRow* scope
     cdef ResourceRow* resource
     for i in range(batch.row_count):
         # 32: the longest headers and what canonical numbers may take more than those that came.
-        cost = batch.rows[i].length + 32
-        if batch.rows[i].scope != last_scope or size + cost >= max_bytes:
-            scope = &batch.scopes[batch.rows[i].scope]
+        row = head_of(batch, i)
+        cost = row.length + 32
+        if row.scope != last_scope or size + cost >= max_bytes:
+            scope = &batch.scopes[row.scope]
             resource = &batch.resources[scope.resource]
             cost += scope.message.length + scope.schema_url.length + 32
             cost += resource.message.length + resource.schema_url.length + 32
-            last_scope = batch.rows[i].scope
+            last_scope = row.scope
         if size and size + cost >= max_bytes:
             parts.append(select_rows(batch, mask))
             mask = bytearray(batch.row_count)

@@ -1,7 +1,7 @@
 # What a row has while rules run over it, and how rules change it.
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from llm_obs_core_ext.batch cimport Attr, SpanBatch, SpanRow
+from llm_obs_core_ext.batch cimport Attr, RowBatch, RowHead
 from llm_obs_core_ext.emit cimport EDIT_MOVED, EDIT_SET, Edits
 from llm_obs_core_ext.forms cimport Forms
 from llm_obs_core_ext.ruletable cimport RuleTable
@@ -64,7 +64,8 @@ cdef struct Run:
     size_t scratch_room
     const Attr* attrs
     const uint8_t* base   # of the row's buffer
-    const SpanRow* span
+    const RowHead* head
+    uint64_t start_ns     # the row's; 0: it has none
     Py_ssize_t row
     uint32_t first        # the row's attributes in the batch
     uint32_t count
@@ -80,7 +81,7 @@ cdef struct Run:
     size_t entry_room
 
 
-cdef int start_run(Run* run, RuleTable table, SpanBatch batch) noexcept nogil
+cdef int start_run(Run* run, RuleTable table, RowBatch batch) noexcept nogil
 cdef void end_run(Run* run) noexcept nogil
 cdef void note_prefixes(Run* run, RuleTable table, uint64_t prefixes) noexcept nogil
 

@@ -10,7 +10,7 @@ from llm_obs_core_ext.forms cimport free_forms
 from llm_obs_core_ext.ruletable cimport *
 
 
-cdef int start_run(Run* run, RuleTable table, SpanBatch batch) noexcept nogil:
+cdef int start_run(Run* run, RuleTable table, RowBatch batch) noexcept nogil:
     memset(run, 0, sizeof(Run))
     run.slots = <Slot*> calloc(table.keys.count + 1, sizeof(Slot))
     run.pending = <uint64_t*> calloc(table.lanes + 1, sizeof(uint64_t))

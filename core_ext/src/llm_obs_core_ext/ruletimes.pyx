@@ -18,8 +18,8 @@ cdef extern from "instant.h" nogil:
 
 cdef bint event_time(const Run* run, const uint8_t* name, uint32_t length, uint64_t* out) noexcept nogil:
     # The earliest event of a name.
-    cdef uint32_t at = run.span.at
-    cdef uint32_t end = at + run.span.length
+    cdef uint32_t at = run.head.at
+    cdef uint32_t end = at + run.head.length
     cdef uint32_t pos
     cdef uint64_t time_ns
     cdef bint named
@@ -68,17 +68,17 @@ cdef int run_elapsed(Run* run, RuleTable table, Edits edits, const Rule* rule) n
     cdef int64_t seconds = 0
     cdef uint32_t nanoseconds = 0
     cdef uint64_t time_ns = 0
-    if run.slots[rule.target].stamp == run.stamp or run.span.start_ns == 0:
+    if run.slots[rule.target].stamp == run.stamp or run.start_ns == 0:
         return 0
     value.type = VALUE_DOUBLE
     value.flags = 0
     if rule.source == 0:
-        if not event_time(run, table.text + rule.role_at, rule.role_length, &time_ns) or time_ns < run.span.start_ns:
+        if not event_time(run, table.text + rule.role_at, rule.role_length, &time_ns) or time_ns < run.start_ns:
             return 0
-        value.value.f64 = <double> (time_ns - run.span.start_ns) / 1e9
+        value.value.f64 = <double> (time_ns - run.start_ns) / 1e9
     else:
         if not get(run, edits, rule.source, &item) or not instant(run, &item, &seconds, &nanoseconds):
             return 0
-        if not instant_after(seconds, nanoseconds, run.span.start_ns, &value.value.f64):
+        if not instant_after(seconds, nanoseconds, run.start_ns, &value.value.f64):
             return 0
     return put(run, table, edits, rule.target, EDIT_SET, &value, NULL)

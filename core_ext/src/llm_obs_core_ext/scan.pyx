@@ -222,7 +222,7 @@ cdef SpanBatch scan_view(
             scan_request(&s, size, min(max_depth, DEPTH))
     free(s.stamps)
     # The batch owns the rows from here on, also when an error is raised.
-    batch.rows = s.rows
+    batch._own(s.rows)
     batch.row_count = s.row_count
     batch.attrs = s.attrs
     batch.attr_count = s.attr_count

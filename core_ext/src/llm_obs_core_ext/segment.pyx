@@ -1,6 +1,7 @@
 """A log segment read back: its records, and what damage has left of them. `frames` writes it and tells the format.
 
-Records of one group are neighbours with sequences one after the other. A reader is given all of them or none.
+Records of one group are neighbours with sequences one after the other. A reader is given all of them or none. Within a
+segment sequences have no gaps: `scan` relies on it where it looks for the next record after a damaged one.
 """
 
 cimport cython
@@ -62,6 +63,13 @@ class Run(NamedTuple):
     damaged: int
 
 
+cdef struct Anchor:
+    # The first of the sound neighbours that reach the end. No sender can make one: behind what it sends is a checksum that
+    # it does not know. So what comes before has lesser sequences, whatever a payload pretends.
+    Py_ssize_t at      # -1: not looked for; the end: there is none
+    uint64_t sequence
+
+
 cdef bint known(int version) noexcept nogil:
     return 1 <= version <= VERSION
 
@@ -115,7 +123,7 @@ cdef Header header_at(const uint8_t* data, size_t n, size_t at):
     header.version = fixed.version
     header.offset = at
     header.body = at + fixed.header_bytes
-    header.end = header.body + <Py_ssize_t> fixed.index_bytes + <Py_ssize_t> fixed.payload_bytes + CRC
+    header.end = end_of(&fixed, at)
     header.sequence = fixed.sequence
     header.received_ns = fixed.received_ns
     header.kind = fixed.kind
@@ -133,8 +141,21 @@ cdef Header header_at(const uint8_t* data, size_t n, size_t at):
     return header
 
 
-cdef bint whole(const uint8_t* data, Py_ssize_t n, Header header):
+cdef Py_ssize_t end_of(const Fixed* head, Py_ssize_t at) noexcept nogil:
+    return at + head.header_bytes + <Py_ssize_t> head.index_bytes + <Py_ssize_t> head.payload_bytes + CRC
+
+
+cdef bint is_whole(const uint8_t* data, Py_ssize_t n, Py_ssize_t body, Py_ssize_t end) noexcept nogil:
     # Whether index and payload are all there and as they were written.
+    cdef uint32_t crc
+    if end > n:
+        return False
+    memcpy(&crc, data + end - CRC, CRC)
+    return llm_obs_crc32c(data + body - CRC, end - body, 0) == crc
+
+
+cdef bint whole(const uint8_t* data, Py_ssize_t n, Header header):
+    # As `is_whole`; other threads run meanwhile.
     cdef uint32_t crc
     if header.end > n:
         return False
@@ -262,11 +283,16 @@ def scan(const uint8_t[::1] data not None, *, uint64_t after=0, below=None):
     cdef const uint8_t* p = start_of(data)
     cdef Py_ssize_t n = data.shape[0], at = 0, start, end
     cdef uint64_t last = after, limit = below if below is not None else UINT64_MAX
+    cdef Anchor anchor = Anchor(-1, UINT64_MAX)
     cdef Header header
     cdef list found = [], members
     while at < n:
         header = header_at(p, n, at)
+        if header is not None and too_late(&anchor, at, header.sequence):
+            header = None
         members = members_of(p, n, header) if header is not None and header.sequence > last else None
+        if members is not None and too_late(&anchor, at, (<Header> last_of(members)).sequence):
+            header = members = None
         if members is not None and all_whole(p, n, members):
             header = last_of(members)
             if header.sequence >= limit:
@@ -276,9 +302,9 @@ def scan(const uint8_t[::1] data not None, *, uint64_t after=0, below=None):
             continue
         start = at
         if header is None:
-            end = next_sound(p, n, at, last, limit)
+            end = next_sound(p, n, at, last, limit, &anchor)
         else:
-            end = rest_of(p, n, header, &last, limit)
+            end = rest_of(p, n, header, &last, limit, &anchor)
             before = last_of(found)
             if header.group_index and isinstance(before, Damage) and before.end == at:
                 start = before.start  # the beginning of its group is damaged
@@ -288,36 +314,76 @@ def scan(const uint8_t[::1] data not None, *, uint64_t after=0, below=None):
     return found
 
 
-cdef Py_ssize_t rest_of(const uint8_t* p, Py_ssize_t n, Header header, uint64_t* last, uint64_t limit) except -1:
+cdef bint too_late(const Anchor* anchor, Py_ssize_t at, uint64_t sequence) noexcept nogil:
+    return at < anchor.at and sequence >= anchor.sequence
+
+
+cdef void find_anchor(const uint8_t* p, Py_ssize_t n, Py_ssize_t at, Anchor* anchor) noexcept nogil:
+    cdef const uint8_t* seen
+    cdef Py_ssize_t end
+    cdef uint64_t first = 0, next = 0
+    cdef Fixed head
+    cdef Tail tail
+    anchor.at, anchor.sequence = n, UINT64_MAX
+    while at < n:
+        seen = <const uint8_t*> memmem(p + at, n - at, MAGIC_BYTES, sizeof(head.magic))
+        if seen == NULL:
+            return
+        at = end = seen - p
+        while end < n and sound(p, n, end, &head, &tail) and known(head.version) and (
+            end == at or head.sequence == next
+        ) and is_whole(p, n, end + head.header_bytes, end_of(&head, end)):
+            if end == at:
+                first = head.sequence
+            next = head.sequence + 1
+            end = end_of(&head, end)
+        if end == n:
+            anchor.at, anchor.sequence = at, first
+            return
+        at = max(end, at + 1)
+
+
+cdef Py_ssize_t rest_of(
+    const uint8_t* p, Py_ssize_t n, Header header, uint64_t* last, uint64_t limit, Anchor* anchor
+) except -1:
     # Where a record that is not to be read ends, and with it what follows of its group.
     #
     # Its sound header says how far it reaches: what lies in its body is a sender's bytes, never a record.
-    cdef Py_ssize_t at = header.end
+    cdef Py_ssize_t start = header.offset, at = header.end
     cdef Header next
     last[0] = max(last[0], header.sequence)
     while at < n and header.group_index + 1 < header.group_size:
         next = header_at(p, n, at)
         if next is None:
-            at = next_sound(p, n, at, last[0], limit)
+            at = next_sound(p, n, at, last[0], limit, anchor)
             continue
-        if next.group_index <= header.group_index or not same_group(header, next):
+        if (
+            next.group_index <= header.group_index or not same_group(header, next)
+            or too_late(anchor, at, next.sequence)
+        ):
             break
         header, at = next, next.end
         last[0] = max(last[0], next.sequence)
-    return min(at, n)
+    return min(at, anchor.at if start < anchor.at else n)
 
 
-cdef Py_ssize_t next_sound(const uint8_t* p, Py_ssize_t n, Py_ssize_t damaged, uint64_t last, uint64_t limit) except -1:
-    # Where the next sound record begins behind a damaged header, or the end.
+cdef Py_ssize_t next_sound(
+    const uint8_t* p, Py_ssize_t n, Py_ssize_t damaged, uint64_t last, uint64_t limit, Anchor* anchor
+) except -1:
+    # Where the next sound record begins after a damaged header, or the end.
     #
     # The damaged record's payload may hold bytes that look like a record. So only a sequence is believed that the
-    # bytes passed over have room for: a greater one would hide the sound records that follow.
+    # bytes passed over have room for, and before the anchor only one between that of the damaged record and the
+    # anchor's: any other would hide the sound records that follow.
     cdef Py_ssize_t at = damaged + 1
     cdef const uint8_t* seen
-    cdef uint64_t greatest
+    cdef uint64_t greatest, least
     cdef Fixed head
     cdef Tail tail
     cdef Header header
+    if anchor.at < 0:
+        with nogil:
+            find_anchor(p, n, at, anchor)
     while at < n:
         with nogil:
             seen = <const uint8_t*> memmem(p + at, n - at, MAGIC_BYTES, sizeof(head.magic))
@@ -326,8 +392,12 @@ cdef Py_ssize_t next_sound(const uint8_t* p, Py_ssize_t n, Py_ssize_t damaged, u
         at = seen - p
         if sound(p, n, at, &head, &tail) and known(head.version):  # of another format no record has to be here
             greatest = min(last + 1 + <uint64_t> (at - damaged) // LEAST, limit - 1)
+            least = last + 1
+            if at < anchor.at < n:
+                greatest = min(greatest, anchor.sequence - 1)
+                least += 1
             header = header_at(p, n, at)
-            if header is not None and last < header.sequence <= greatest and whole(p, n, header):
+            if header is not None and least <= header.sequence <= greatest and whole(p, n, header):
                 return at
         at += 1
     return n

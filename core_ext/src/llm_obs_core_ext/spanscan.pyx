@@ -170,9 +170,9 @@ cdef int scan_span(Scan* s, uint32_t at, uint32_t end, int depth) noexcept nogil
     s.stamp += 1
     row = &s.rows[s.row_count]
     memset(row, 0, sizeof(SpanRow))
-    row.at = at
-    row.length = end - at
-    row.attrs = <uint32_t> first
+    row.head.at = at
+    row.head.length = end - at
+    row.head.attrs = <uint32_t> first
     pos = scan_head(s, row, at, end, &seen, &canonical)
     if seen:
         trace_length = 16
@@ -271,7 +271,7 @@ cdef int scan_span(Scan* s, uint32_t at, uint32_t end, int depth) noexcept nogil
             if text != f.value or text == 0:
                 canonical = 0
             if f.number == 10:
-                row.dropped_attributes = <uint32_t> text
+                row.head.dropped_attributes = <uint32_t> text
             elif f.number == 12:
                 row.dropped_events = <uint32_t> text
             elif f.number == 14:
@@ -297,14 +297,14 @@ cdef int scan_span(Scan* s, uint32_t at, uint32_t end, int depth) noexcept nogil
     else:
         if excess:
             canonical = 0
-            row.dropped_attributes += excess
-            if row.dropped_attributes < excess:
-                row.dropped_attributes = NOWHERE
-        row.attrs_count = <uint32_t> (s.attr_count - first)
-        row.canonical = canonical
-        row.scope = <uint32_t> s.scope_count
+            row.head.dropped_attributes += excess
+            if row.head.dropped_attributes < excess:
+                row.head.dropped_attributes = NOWHERE
+        row.head.attrs_count = <uint32_t> (s.attr_count - first)
+        row.head.canonical = canonical
+        row.head.scope = <uint32_t> s.scope_count
         s.like = first
-        s.like_count = row.attrs_count
+        s.like_count = row.head.attrs_count
         if s.first_accepted == NOWHERE:
             s.first_accepted = s.received
         s.row_count += 1

@@ -2,58 +2,24 @@
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport uint8_t, uint32_t
-from libc.stdlib cimport free, realloc
+from libc.stdlib cimport free
 from libc.string cimport memset
 
 from llm_obs_core_ext.batch cimport *
 from llm_obs_core_ext.emit cimport EDIT_MOVED, EDIT_REMOVED, EDIT_SET, OURS, Edits
+from llm_obs_core_ext.ranges cimport Ranges, add_message, add_range
 from llm_obs_core_ext.wire cimport *
-
-
-cdef void add(Ranges* out, uint32_t at, uint32_t end) noexcept nogil:
-    cdef void* fresh
-    if at == end or out.failed:
-        return
-    if out.count == out.room:
-        out.room = out.room * 2 + 1024
-        fresh = realloc(out.starts, out.room * sizeof(uint32_t))
-        if fresh == NULL:
-            out.failed = True
-            return
-        out.starts = <uint32_t*> fresh
-        fresh = realloc(out.ends, out.room * sizeof(uint32_t))
-        if fresh == NULL:
-            out.failed = True
-            return
-        out.ends = <uint32_t*> fresh
-    out.starts[out.count] = at
-    out.ends[out.count] = end
-    out.count += 1
-
-
-cdef void walk(Ranges* out, const uint8_t* base, int message, uint32_t at, uint32_t end) noexcept nogil:
-    # Every string, and the bytes of bytes values, in a message of a scanned buffer.
-    cdef Field f
-    cdef int kind
-    while at < end:
-        next_field(base, at, end, 100, &f)
-        at = f.end
-        kind = otlp_kind(message, f.number, f.wire)
-        if kind == K_STRING or kind == K_STRINGS or kind == K_TEXTBYTES:
-            add(out, f.at, f.end)
-        elif kind == K_MESSAGE or kind == K_MESSAGES:
-            walk(out, base, otlp_child(message, f.number), f.at, f.end)
 
 
 cdef void add_value(Ranges* out, const uint8_t* base, const Attr* attr) noexcept nogil:
     cdef uint32_t at = attr.value.text.at
     cdef uint32_t end = at + attr.value.text.length
     if attr.type == VALUE_STRING or attr.type == VALUE_BYTES:
-        add(out, at, end)
+        add_range(out, at, end)
     elif attr.type == VALUE_ARRAY:
-        walk(out, base, M_ARRAY, at, end)
+        add_message(out, base, M_ARRAY, at, end)
     elif attr.type == VALUE_KVLIST:
-        walk(out, base, M_KVLIST, at, end)
+        add_message(out, base, M_KVLIST, at, end)
 
 
 cdef tuple results(Ranges* out, buffer):
@@ -68,19 +34,9 @@ cdef tuple results(Ranges* out, buffer):
         free(out.ends)
 
 
-cdef void walk_nested(Ranges* out, const uint8_t* base, uint32_t at, uint32_t end) noexcept nogil:
-    # A span's events and links.
-    cdef Field f
-    while at < end:
-        next_field(base, at, end, 100, &f)
-        at = f.end
-        if f.wire == 2 and (f.number == 11 or f.number == 13):
-            walk(out, base, M_EVENT if f.number == 11 else M_LINK, f.at, f.end)
-
-
-cdef void add_moved(Ranges* out, SpanBatch batch, Edits edits, Py_ssize_t row) noexcept nogil:
+cdef void add_moved(Ranges* out, RowBatch batch, Edits edits, Py_ssize_t row) noexcept nogil:
     # What attributes that are left out gave to others, without a copy.
-    cdef const SpanRow* span = &batch.rows[row]
+    cdef const RowHead* head = head_of(batch, row)
     cdef const Attr* value
     cdef const Attr* attr
     cdef uint32_t n = edits.heads[row]
@@ -88,10 +44,10 @@ cdef void add_moved(Ranges* out, SpanBatch batch, Edits edits, Py_ssize_t row) n
     while n:
         value = &edits.edits[n - 1].attr
         if edits.edits[n - 1].op == EDIT_MOVED and not has_no_text(value):
-            for i in range(span.attrs, span.attrs + span.attrs_count):
+            for i in range(head.attrs, head.attrs + head.attrs_count):
                 attr = &batch.attrs[i]
                 if edits.gone[i] and attr.entry_at <= value.value.text.at < attr.entry_end:
-                    add_value(out, batch.bases[span.buffer], value)
+                    add_value(out, batch.bases[head.buffer], value)
         n = edits.edits[n - 1].next
 
 
@@ -99,9 +55,9 @@ cdef bint has_no_text(const Attr* attr) noexcept nogil:
     return attr.type == VALUE_NONE or VALUE_BOOL <= attr.type <= VALUE_DOUBLE
 
 
-cdef void gather_batch(Ranges* out, SpanBatch batch, uint32_t buffer, Edits edits) noexcept nogil:
+cdef void gather_batch(Ranges* out, RowBatch batch, uint32_t buffer, Edits edits) noexcept nogil:
     cdef const uint8_t* base = batch.bases[buffer]
-    cdef SpanRow* row
+    cdef const RowHead* row
     cdef ScopeRow* scope
     cdef ResourceRow* resource
     cdef Attr* attr
@@ -109,23 +65,21 @@ cdef void gather_batch(Ranges* out, SpanBatch batch, uint32_t buffer, Edits edit
     cdef uint32_t k
     cdef const uint8_t* gone = edits.gone if edits is not None else NULL
     cdef bint any
+    cdef size_t stride = batch.signal.row_bytes
     for i in range(batch.resource_count):
         resource = &batch.resources[i]
         if resource.buffer == buffer:
-            add(out, resource.schema_url.at, resource.schema_url.at + resource.schema_url.length)
-            walk(out, base, M_RESOURCE, resource.message.at, resource.message.at + resource.message.length)
+            add_range(out, resource.schema_url.at, resource.schema_url.at + resource.schema_url.length)
+            add_message(out, base, M_RESOURCE, resource.message.at, resource.message.at + resource.message.length)
     for i in range(batch.scope_count):
         scope = &batch.scopes[i]
         if scope.buffer == buffer:
-            add(out, scope.schema_url.at, scope.schema_url.at + scope.schema_url.length)
-            walk(out, base, M_SCOPE, scope.message.at, scope.message.at + scope.message.length)
+            add_range(out, scope.schema_url.at, scope.schema_url.at + scope.schema_url.length)
+            add_message(out, base, M_SCOPE, scope.message.at, scope.message.at + scope.message.length)
     for i in range(batch.row_count):
-        row = &batch.rows[i]
+        row = <const RowHead*> (batch.row_data + i * stride)
         if row.buffer != buffer:
             continue
-        add(out, row.trace_state.at, row.trace_state.at + row.trace_state.length)
-        add(out, row.name.at, row.name.at + row.name.length)
-        add(out, row.status_message.at, row.status_message.at + row.status_message.length)
         any = False
         for k in range(row.attrs_count):
             attr = &batch.attrs[row.attrs + k]
@@ -134,12 +88,11 @@ cdef void gather_batch(Ranges* out, SpanBatch batch, uint32_t buffer, Edits edit
                 continue
             # A known key is a constant of ours: nothing to find in it.
             if attr.key_id == KEY_UNKNOWN:
-                add(out, attr.key_at, attr.key_at + attr.key_length)
+                add_range(out, attr.key_at, attr.key_at + attr.key_length)
             add_value(out, base, attr)
         if any:
             add_moved(out, batch, edits, i)
-        if row.events_count or row.links_count:
-            walk_nested(out, base, row.at, row.at + row.length)
+        batch.signal.add_texts(out, base, row)
 
 
 cdef void gather_edits(Ranges* out, Edits edits) noexcept nogil:
@@ -150,13 +103,13 @@ cdef void gather_edits(Ranges* out, Edits edits) noexcept nogil:
             continue
         attr = &edits.edits[n].attr
         if attr.key_id == KEY_UNKNOWN:
-            add(out, attr.key_at, attr.key_at + attr.key_length)
+            add_range(out, attr.key_at, attr.key_at + attr.key_length)
         if edits.edits[n].op == EDIT_SET and not attr.flags & OURS:
             add_value(out, edits.arena, attr)
 
 
-def batch_texts(SpanBatch batch not None, uint32_t buffer, Edits edits=None):
-    """See `SpanBatch.texts`."""
+def batch_texts(RowBatch batch not None, uint32_t buffer, Edits edits=None):
+    """See `RowBatch.texts`."""
     cdef Ranges out
     if buffer >= batch.buffer_count:
         raise IndexError(f"expected a buffer below {batch.buffer_count}, got {buffer}")

@@ -6,7 +6,7 @@ What the patterns are is written in `textscan_verify.h`, each as an expression a
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from llm_obs_core_ext.batch import SpanBatch
+from llm_obs_core_ext.batch import RowBatch
 from llm_obs_core_ext.emit import Edits
 
 PATTERNS: Final[tuple[str, ...]]
@@ -33,7 +33,7 @@ class TextScan:
     def __init__(self, patterns: Mapping[str, bytes], kernel: str | None = None) -> None: ...
     def find(self, texts: Iterable[bytes]) -> list[tuple[int, int, int, str]]:
         """What is found in texts: (text number, start, end, pattern name), in order."""
-    def scrub(self, batch: SpanBatch, edits: Edits) -> dict[str, int]:
+    def scrub(self, batch: RowBatch, edits: Edits) -> dict[str, int]:
         """Puts words over all that is found in the texts of a batch and of its edits.
 
         Returns:

@@ -5,9 +5,10 @@ from libc.stdint cimport uint8_t, uint32_t
 from libc.stdlib cimport free
 from libc.string cimport memset
 
-from llm_obs_core_ext.batch cimport SpanBatch
+from llm_obs_core_ext.batch cimport RowBatch
 from llm_obs_core_ext.emit cimport Edits
-from llm_obs_core_ext.texts cimport Ranges, gather_batch, gather_edits
+from llm_obs_core_ext.ranges cimport Ranges
+from llm_obs_core_ext.texts cimport gather_batch, gather_edits
 
 
 cdef extern from "textscan.h" nogil:
@@ -100,7 +101,7 @@ cdef class TextScan:
             ts_free(&search)
         return sorted(found)
 
-    def scrub(self, SpanBatch batch not None, Edits edits not None):
+    def scrub(self, RowBatch batch not None, Edits edits not None):
         """Puts words over all that is found in a batch and in its edits; pattern name to how often."""
         cdef size_t counts[64]
         cdef Py_ssize_t i
@@ -121,7 +122,7 @@ cdef class TextScan:
         return {PATTERNS[i]: counts[i] for i in range(TS_PATTERNS) if counts[i]}
 
     cdef int _source(
-        self, SpanBatch batch, Edits edits, Py_ssize_t source, size_t size, size_t* counts
+        self, RowBatch batch, Edits edits, Py_ssize_t source, size_t size, size_t* counts
     ) noexcept nogil:
         # One buffer of the batch, or what the edits set; -1 when out of memory.
         cdef const uint8_t* base = edits.arena

@@ -110,13 +110,48 @@ def grouped(data: bytes, at: int) -> list[tuple[int, Head]] | None:
     return found
 
 
+class Anchor:
+    """The first of the sound neighbours that reach the end, looked for behind the first damaged header."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.at = -1
+        self.sequence = 2**64
+
+    def is_before(self, at: int, sequence: int) -> bool:
+        """Whether a record with this sequence cannot be at `at`, before the anchor."""
+        return at < self.at and sequence >= self.sequence
+
+    def look(self, at: int) -> None:
+        """Finds it, the first time."""
+        if self.at >= 0:
+            return
+        self.at = len(self.data)
+        while at < len(self.data):
+            end, sequences = at, list[int]()
+            while (read := header(self.data, end)) is not None and whole(self.data, read):
+                if sequences and read.sequence != sequences[-1] + 1:
+                    break
+                sequences.append(read.sequence)
+                end = read.end
+            if sequences and end == len(self.data):
+                self.at, self.sequence = at, sequences[0]
+                return
+            at = max(end, at + 1)
+
+
 def scanned(data: bytes, after: int, below: int | None) -> list[tuple[str, int, int]]:
     """`("record" | "damage", start, end)` of everything in a segment."""
     found: list[tuple[str, int, int]] = []
+    anchor = Anchor(data)
     at, last = 0, after
     while at < len(data):
         read = header(data, at)
+        if read is not None and anchor.is_before(at, read.sequence):
+            read = None
         group = grouped(data, at) if read is not None and read.sequence > last else None
+        if group is not None and anchor.is_before(at, group[-1][1].sequence):
+            read = group = None
         if group is not None:
             if below is not None and group[-1][1].sequence >= below:
                 return found
@@ -125,36 +160,43 @@ def scanned(data: bytes, after: int, below: int | None) -> list[tuple[str, int, 
             continue
         start = at
         if read is None:
-            at = _next(data, at, last, below)
+            at = _next(data, at, last, below, anchor)
         else:
             if read.index and found and found[-1][0] == "damage" and found[-1][2] == start:
                 start = found.pop()[1]
-            at, last = _rest(data, read, last, below)
+            at, last = _rest(data, read, at, last, below, anchor)
         found.append(("damage", start, at))
     return found
 
 
-def _rest(data: bytes, read: Head, last: int, below: int | None) -> tuple[int, int]:
+def _rest(data: bytes, read: Head, start: int, last: int, below: int | None, anchor: Anchor) -> tuple[int, int]:
     """Where what is left of a damaged group ends, and the greatest sequence up to there."""
     group, index = (read.size, read.sequence - read.index), read.index
     at, last = read.end, max(last, read.sequence)
     while at < len(data) and index < read.size - 1:
         member = header(data, at)
         if member is None:
-            at = _next(data, at, last, below)
+            at = _next(data, at, last, below, anchor)
+        elif anchor.is_before(at, member.sequence):
+            break
         elif (member.size, member.sequence - member.index) == group and member.index > index:
             index, at, last = member.index, member.end, max(last, member.sequence)
         else:
             break
-    return min(at, len(data)), last
+    return min(at, anchor.at if start < anchor.at else len(data)), last
 
 
-def _next(data: bytes, damaged: int, last: int, below: int | None) -> int:
+def _next(data: bytes, damaged: int, last: int, below: int | None, anchor: Anchor) -> int:
+    anchor.look(damaged + 1)
     for at in range(damaged + 1, len(data)):
         read = header(data, at)
         greatest = last + 1 + (at - damaged) // LEAST_BYTES
         if below is not None:
             greatest = min(greatest, below - 1)
-        if read is not None and last < read.sequence <= greatest and whole(data, read):
+        least = last + 1
+        if at < anchor.at < len(data):
+            greatest = min(greatest, anchor.sequence - 1)
+            least += 1
+        if read is not None and least <= read.sequence <= greatest and whole(data, read):
             return at
     return len(data)

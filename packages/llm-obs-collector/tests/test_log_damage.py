@@ -10,9 +10,9 @@ import structlog
 from llm_obs_core.errors import StoreError
 from llm_obs_core.model import LogRecord
 from llm_obs_core_ext.segment import Damage, read_header, scan
-from logging_records import framed, open_log, read_back, record, segments
+from logging_records import append, feed, framed, newest, open_log, read_back, record, segments
 
-GOLDEN = Path(__file__).parent / "golden" / "log-record-v1.bin"
+GOLDEN = Path(__file__).parent / "golden"
 
 
 def fixed(number: int) -> LogRecord:
@@ -24,7 +24,7 @@ def packed(*numbers: int) -> bytes:
 
 
 async def opened(root: Path, data: bytes) -> tuple[list[int], int, int]:
-    """What a log finds in one segment: numbers, corrupt records, torn bytes; then it must accept on."""
+    """What a log finds in one segment: numbers, corrupt records, bytes cut off; then it must accept on."""
     folder = root / "test" / "0"
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.seg"):
@@ -32,29 +32,39 @@ async def opened(root: Path, data: bytes) -> tuple[list[int], int, int]:
     (folder / f"{1:020d}.seg").write_bytes(data)
     log = open_log(root)
     await log.start()
-    await log.append(record(99))
+    cut = len(data) - sum(path.stat().st_size for path in segments(root))
+    await append(log, record(99))
     found: list[int] = []
-    async for item in log.read("test", None):
+    async for item in feed(log).read(None):
         found.append(item.record.accepted)
         if item.record.accepted == 99:
             break
-    stats = log.stats
     await log.stop()
-    return found[:-1], stats.corrupt_records, stats.torn_bytes
+    return found[:-1], log.stats.corrupt_records, cut
 
 
-def test_the_format_is_what_it_was() -> None:
-    assert packed(1, 2) == GOLDEN.read_bytes()
+@pytest.mark.parametrize("version", [1, 2])
+async def test_every_format_is_read(tmp_path: Path, version: int) -> None:
+    data = (GOLDEN / f"log-record-v{version}.bin").read_bytes()
+    assert await opened(tmp_path, data) == ([1, 2], 0, 0)
+    log = open_log(tmp_path)
+    await log.start()
+    assert await read_back(log, 2) == [fixed(1), fixed(2)]
+    await log.stop()
+
+
+def test_the_newest_format_is_what_it_was() -> None:
+    assert packed(1, 2) == (GOLDEN / "log-record-v2.bin").read_bytes()
 
 
 def test_a_newer_format_is_refused_and_kept() -> None:
     from llm_obs_core_ext.checksum import crc32c
 
     data = bytearray(packed(1))
-    data[6] = 2
+    data[6] = 3
     end = int.from_bytes(data[4:6], "little")
     data[end - 4 : end] = crc32c(bytes(data[: end - 4])).to_bytes(4, "little")
-    with pytest.raises(StoreError, match="format 2"):
+    with pytest.raises(StoreError, match="format 3"):
         read_header(bytes(data), 0)
 
 
@@ -97,7 +107,7 @@ async def test_corruption_after_the_start_is_passed_by_readers(tmp_path: Path) -
     log = open_log(tmp_path)
     await log.start()
     for number in range(1, 6):
-        await log.append(record(number))
+        await append(log, record(number))
     (path,) = segments(tmp_path)
     data = bytearray(path.read_bytes())
     at = data.index(b"payload 3")
@@ -114,7 +124,7 @@ async def test_what_a_lost_segment_held_is_said_to_be_missing(tmp_path: Path, wa
     log = open_log(tmp_path, segment_bytes=300)
     await log.start()
     for number in range(1, 13):
-        await log.append(record(number))
+        await append(log, record(number))
     await log.stop()
     path = segments(tmp_path)[2]
     size = path.stat().st_size
@@ -132,5 +142,5 @@ async def test_what_a_lost_segment_held_is_said_to_be_missing(tmp_path: Path, wa
     ]
     assert (log.stats.corrupt_records > 0) == (way in ("zeros", "half"))
     assert len(list((tmp_path / "test/0/quarantine").glob("*"))) == log.stats.corrupt_records
-    assert log.last_sequence == 12
+    assert await newest(log) == 12
     await log.stop()

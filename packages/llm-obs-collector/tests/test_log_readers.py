@@ -1,4 +1,4 @@
-"""What readers of the log rely on: backlog, cursors, numbers behind what a store holds, resends after a trim."""
+"""What readers of the log rely on: lag, cursors, Positions after what a store holds, resends after a trim."""
 
 from __future__ import annotations
 
@@ -9,68 +9,68 @@ from pathlib import Path
 
 import pytest
 from llm_obs_collector.log import FileLog
-from llm_obs_collector.log.directory import LogDirectory
+from llm_obs_collector.log.directory import LogDirectory, StreamDirectory
 from llm_obs_core.errors import RetryableError
-from llm_obs_core.model import Position
-from logging_records import open_log, record, room_for, segments
+from llm_obs_core.model import Position, Stream
+from logging_records import append, at, feed, open_log, record, room_for, segments
 
 
-def at(sequence: int) -> Position:
-    return Position("test", 0, sequence)
+async def lags(log: FileLog, *after: Position | None) -> list[int]:
+    return [await feed(log, "").lag(item) for item in after]
 
 
 async def filled(root: Path, count: int, **settings: object) -> FileLog:
     log = open_log(root, segment_bytes=300, **settings)
     await log.start()
     for number in range(1, count + 1):
-        await log.append(record(number))
+        await append(log, record(number))
     return log
 
 
-async def test_the_backlog_counts_items_behind_a_position(tmp_path: Path) -> None:
+async def test_the_lag_counts_items_after_a_position(tmp_path: Path) -> None:
     log = await filled(tmp_path, 10)
-    assert (log.logged, log.backlog(None), log.backlog(at(4)), log.backlog(at(10))) == (55, 55, 45, 0)
-    log.register("sink")
-    log.commit("sink", at(7))
+    assert (log.stats.appended_items, await lags(log, None, at(4), at(10))) == (55, [55, 45, 0])
+    sink = feed(log)
+    await sink.commit(at(7))
     assert await log.trim() > 0
-    assert (log.backlog(at(7)), log.backlog(at(9))) == (27, 10)
+    assert await lags(log, at(7), at(9)) == [27, 10]
     await log.stop()
     log = open_log(tmp_path)
     await log.start()
-    assert log.register("sink") == at(7)
-    assert (log.logged, log.backlog(at(7))) == (0, 27)
-    await log.append(record(5000, payload=b"x"))
-    assert (log.logged, log.backlog(at(10))) == (5000, 5000)
+    assert await feed(log).committed() == at(7)
+    assert (log.stats.appended_items, await lags(log, at(7))) == (0, [27])
+    await append(log, record(5000, payload=b"x"))
+    assert (log.stats.appended_items, await lags(log, at(10))) == (5000, [5000])
     await log.stop()
 
 
 async def test_a_resend_after_trim_and_restart_is_still_recognised(tmp_path: Path) -> None:
     log = await filled(tmp_path, 12)
-    log.register("sink")
-    log.commit("sink", at(12))
+    sink = feed(log)
+    await sink.commit(at(12))
     assert await log.trim() > 0
     assert len(segments(tmp_path)) == 1
     await log.stop()
     log = open_log(tmp_path)
     await log.start()
     for number in range(1, 13):
-        again = await log.append(record(number))
+        again = await append(log, record(number))
         assert (again.duplicate, again.position.sequence) == (True, number)
-    assert not (await log.append(record(3, tenant="other"))).duplicate
+    assert not (await append(log, record(3, tenant="other"))).duplicate
     await log.stop()
     log = open_log(tmp_path, dedup_window_s=0.0)
     await log.start()
-    assert not (await log.append(record(1))).duplicate
+    assert not (await append(log, record(1))).duplicate
     await log.stop()
 
 
 async def test_digests_older_than_the_window_are_removed(tmp_path: Path) -> None:
     log = open_log(tmp_path, segment_bytes=300, dedup_window_s=600.0)
     await log.start()
-    log.register("sink")
+    sink = feed(log)
     for number in range(1, 9):
-        await log.append(record(number, received_ns=time.time_ns() - (700 if number < 5 else 0) * 10**9))
-    log.commit("sink", at(8))
+        await append(log, record(number, received_ns=time.time_ns() - (700 if number < 5 else 0) * 10**9))
+    await sink.commit(at(8))
     await log.trim()
     kept = sorted((tmp_path / "test" / "0").glob("*.seen"))
     assert 0 < len(kept) < 7
@@ -82,18 +82,20 @@ async def test_digests_older_than_the_window_are_removed(tmp_path: Path) -> None
     await log.stop()
 
 
-async def test_numbers_go_on_behind_what_a_store_holds(tmp_path: Path) -> None:
+async def test_positions_go_on_after_what_a_store_holds(tmp_path: Path) -> None:
     log = open_log(tmp_path)
     await log.start()
-    await log.append(record(1))
-    assert log.register("lake", at(500)) is None
-    log.register("other", Position("another-writer", 0, 9000))
-    assert (await log.append(record(2))).position == at(501)
-    assert log.backlog(at(500)) == 2
+    await append(log, record(1))
+    await feed(log, "lake").follow(at(500))
+    await feed(log, "other").follow(Position("another-writer", 0, 9000))
+    await feed(log, "other").follow(at(9000, Stream.DERIVED))
+    assert await feed(log, "lake").committed() is None
+    assert (await append(log, record(2))).position == at(501)
+    assert await lags(log, at(500)) == [2]
     await log.stop()
     log = open_log(tmp_path)
     await log.start()
-    assert (await log.append(record(3))).position == at(502)
+    assert (await append(log, record(3))).position == at(502)
     await log.stop()
 
 
@@ -101,33 +103,34 @@ async def test_cursors_are_written_off_the_loop_and_at_the_stop(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     threads: list[str] = []
-    write = LogDirectory.write_cursor
+    write = StreamDirectory.write_cursor
 
-    def remembering(self: LogDirectory, reader: str, sequence: int) -> None:
+    def remembering(self: StreamDirectory, reader: str, sequence: int) -> None:
         threads.append(threading.current_thread().name)
         write(self, reader, sequence)
 
-    monkeypatch.setattr(LogDirectory, "write_cursor", remembering)
+    monkeypatch.setattr(StreamDirectory, "write_cursor", remembering)
     monkeypatch.setattr("llm_obs_collector.log.cursors.INTERVAL_S", 0.0)
     log = await filled(tmp_path, 5)
-    log.register("sink")
-    log.commit("sink", at(3))
+    sink = feed(log)
+    await sink.commit(at(3))
     assert threads == []
     while not threads:  # noqa: ASYNC110
         await asyncio.sleep(0)
-    log.commit("sink", at(4))
+    await sink.commit(at(4))
     await log.stop()
     assert "MainThread" not in threads
     log = open_log(tmp_path)
     await log.start()
-    assert log.register("sink") == at(4)
+    assert await feed(log).committed() == at(4)
     await log.stop()
 
 
 @pytest.mark.parametrize("spoilt", [0, 1])
 async def test_a_cursor_whose_last_write_was_cut_off_is_the_one_before(tmp_path: Path, spoilt: int) -> None:
-    folder = LogDirectory(tmp_path, "test")
-    folder.open()
+    whole = LogDirectory(tmp_path, "test")
+    whole.open()
+    folder = whole.streams[Stream.DERIVED]
     folder.make_cursor("sink")
     for sequence in (7, 8 + spoilt, 9 + spoilt):
         folder.write_cursor("sink", sequence)
@@ -142,17 +145,17 @@ async def test_a_cursor_whose_last_write_was_cut_off_is_the_one_before(tmp_path:
     path.write_bytes(data[:100])
     folder.write_cursor("sink", 21)
     assert (folder.read_cursor("sink"), folder.cursor_names()) == (21, ["sink"])
-    folder.close()
+    whole.close()
 
 
 async def test_a_cursor_that_cannot_be_written_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(self: LogDirectory, reader: str, sequence: int) -> None:
+    def full(self: StreamDirectory, reader: str, sequence: int) -> None:
         raise OSError(28, "No space left on device")
 
     log = await filled(tmp_path, 5)
-    log.register("sink")
-    log.commit("sink", at(5))
-    monkeypatch.setattr(LogDirectory, "write_cursor", full)
+    sink = feed(log)
+    await sink.commit(at(5))
+    monkeypatch.setattr(StreamDirectory, "write_cursor", full)
     with pytest.raises(OSError, match="No space"):
         await log.trim()
     assert len(segments(tmp_path)) > 1
@@ -160,20 +163,20 @@ async def test_a_cursor_that_cannot_be_written_stops_nothing(tmp_path: Path, mon
 
 
 async def test_the_requests_that_are_recognised_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("llm_obs_collector.log.filelog.MAX_RECENT", 3)
+    monkeypatch.setattr("llm_obs_collector.log.stream.MAX_RECENT", 3)
     log = await filled(tmp_path, 5)
-    assert [(await log.append(record(number))).duplicate for number in (5, 4, 3)] == [True] * 3
-    assert not (await log.append(record(1))).duplicate
+    assert [(await append(log, record(number))).duplicate for number in (5, 4, 3)] == [True] * 3
+    assert not (await append(log, record(1))).duplicate
     await log.stop()
 
 
 async def test_a_log_smaller_than_a_segment_does_not_fill_for_good(tmp_path: Path) -> None:
     log = open_log(tmp_path, segment_bytes=1 << 30, max_bytes=3000)
     await log.start()
-    log.register("sink")
+    sink = feed(log)
     for number in range(1, 101):
-        appended = await log.append(record(number))
-        log.commit("sink", appended.position)
+        appended = await append(log, record(number))
+        await sink.commit(appended.position)
         await log.trim()
     assert await log.trouble() == ""
     await log.stop()
@@ -182,21 +185,21 @@ async def test_a_log_smaller_than_a_segment_does_not_fill_for_good(tmp_path: Pat
 async def test_a_full_disk_gets_its_room_back_from_what_is_stored(tmp_path: Path) -> None:
     log = open_log(tmp_path)
     await log.start()
-    log.register("sink")
-    first = await log.append(record(1))
+    sink = feed(log)
+    first = await append(log, record(1))
     with room_for(0), pytest.raises(RetryableError, match="File too large"):
-        await log.append(record(2))
+        await append(log, record(2))
     assert await log.trim() == 0
-    log.commit("sink", first.position)
+    await sink.commit(first.position)
     assert await log.trim() > 0
     assert segments(tmp_path) == []
-    assert (await log.append(record(2))).position == at(2)
-    assert (await log.append(record(1))).duplicate
+    assert (await append(log, record(2))).position == at(2)
+    assert (await append(log, record(1))).duplicate
     await log.stop()
     log = open_log(tmp_path)
     await log.start()
-    assert (await log.append(record(1))).duplicate
-    assert log.backlog(None) == 2
+    assert (await append(log, record(1))).duplicate
+    assert await lags(log, None) == [2]
     await log.stop()
 
 
@@ -204,9 +207,9 @@ async def test_a_log_at_its_limit_is_no_longer_ready(tmp_path: Path) -> None:
     log = open_log(tmp_path, max_bytes=400)
     await log.start()
     assert await log.trouble() == ""
-    await log.append(record(1))
+    await append(log, record(1))
     with pytest.raises(RetryableError, match=r"log\.max_bytes"):
-        await asyncio.gather(*(log.append(record(number)) for number in range(2, 10)))
+        await asyncio.gather(*(append(log, record(number)) for number in range(2, 10)))
     assert "log.max_bytes" in await log.trouble()
     await log.stop()
     assert await log.trouble() == "the log is not open"

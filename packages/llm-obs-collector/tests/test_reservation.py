@@ -39,9 +39,11 @@ class Contested(Budget):
     """Once it is wanted, others take every byte at the moment at which it is given back."""
 
     wanted = False
+    peak = 0
 
     def give(self, nbytes: int) -> None:
         super().give(nbytes)
+        self.peak = max(self.peak, self.used)
         if self.wanted:
             self.fill()
 
@@ -75,6 +77,38 @@ async def test_a_request_that_is_here_is_never_put_off_for_another(spans: int) -
         log.gate.set()
         await server.stop()
     assert budget.used == LIMIT  # all of it the others'
+
+
+@pytest.mark.parametrize("spans", [SMALL, LARGE])
+async def test_compressed_requests_that_are_here_take_turns_beyond_the_limit(spans: int) -> None:
+    budget, log = Contested(LIMIT), KeepingWriter()
+    log.gate = asyncio.Event()
+    server = HttpServer(
+        HttpReceiver(listen="127.0.0.1:0"), max_request_bytes=LIMIT, authorizer=Authorizer(()), budget=budget
+    )
+    await server.start(Pipeline(log, builtin(), budget))
+    bodies = [body(spans, 1 + n * spans) for n in range(4)]
+    packed = [gzip.compress(item, compresslevel=0 if spans == SMALL else 1) for item in bodies]
+    connections = [await asyncio.open_connection(*server.address.split(":")) for _ in bodies]
+    try:
+        for (_, writer), item in zip(connections, packed, strict=True):
+            writer.write(post(body(SMALL, 999_999)) + post(item, "Content-Encoding: gzip"))
+        await until(lambda: budget.used >= sum(map(len, packed)))
+        budget.fill()
+        log.gate.set()
+        statuses = []
+        for reader, _ in connections:
+            statuses += [(await read_answer(reader)).status for _ in range(2)]
+        assert statuses == [200] * 8
+        assert sorted(record.accepted for record in log.records) == sorted([1] + [spans] * 4)
+        assert LIMIT < budget.peak <= LIMIT + max(map(len, bodies))
+    finally:
+        log.gate.set()
+        for _, writer in connections:
+            writer.close()
+        await server.stop()
+    assert budget.used == LIMIT
+    assert not budget.overdraft.locked()
 
 
 async def test_at_no_step_is_there_room_that_the_request_does_not_hold(monkeypatch: pytest.MonkeyPatch) -> None:

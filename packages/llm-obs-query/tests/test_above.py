@@ -148,7 +148,7 @@ async def test_content_needs_permission_before_anything_is_read(store: MemorySto
 async def test_annotations_come_from_another_reader(store: MemoryStore) -> None:
     """Spans from one store, what was said about them from another one of the same origin."""
     bare = MemoryStore()
-    bare.traces, bare.measures = store.traces, store.measures
+    bare.add(make_traces(25))
     spans = About(QUESTIONS - {Question.ANNOTATIONS}, frozenset({"x"}), filters=COLUMNS_ONLY)
     said = About(frozenset({Question.ANNOTATIONS}), frozenset({"x"}))
     readers = Readers({"spans": Limited(bare, spans), "said": MemoryReader(store, said)}, 5.0)

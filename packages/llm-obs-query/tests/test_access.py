@@ -103,13 +103,14 @@ query ($first: Int!, $id: ID!, $prefix: String!, $text: String) {
 
 
 @pytest_asyncio.fixture(name="both")
-async def _both(serve: Serve, store: MemoryStore) -> httpx.AsyncClient:
-    other = MemoryStore()
-    other.traces, other.measures = dict(list(store.traces.items())[::2]), store.measures[::2]
-    for key in other.traces:
-        del store.traces[key]
-    del store.measures[::2]
-    return await serve({"one": MemoryReader(store), "two": MemoryReader(other)}, keys=True)
+async def _both(serve: Serve) -> httpx.AsyncClient:
+    """The same data in two readers of different origins, half the traces of each tenant in each."""
+    stores = [MemoryStore(), MemoryStore()]
+    for tenant, first in (("a", 1), ("b", 6)):
+        for number in range(first, first + 10):
+            trace = marked(make_traces(1, first=number), tenant)
+            stores[number % 2].add(trace, tenant=tenant, received_ns=5)
+    return await serve({"one": MemoryReader(stores[0]), "two": MemoryReader(stores[1])}, keys=True)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

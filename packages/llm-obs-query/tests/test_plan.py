@@ -126,7 +126,7 @@ async def test_one_store_as_two_readers_is_refused_at_the_start_and_never_added_
 
 async def test_an_overlap_that_comes_later_is_refused_too() -> None:
     one, two = MemoryReader(store_of(SPANS), about("x")), MemoryReader(store_of(SPANS), about("y"))
-    readers = Readers({"one": one, "two": two}, 5.0)
+    readers = Readers({"one": one, "two": two}, 5.0, about_s=0.0)
     await readers.start()
     two._about = about("x", "y")
     with pytest.raises(UserError, match="two readers of one origin"):

@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import Iterator
 
+import httpx
 import openai
 import pytest
 from llm_obs_core.interfaces.process import PriceKey
 from llm_obs_core.pricing.cost import TokenBuckets, cost_nano_usd
 from llm_obs_enrich.pricing import BundledPricer
-from llm_obs_testing.imitation import Answer, Imitation, ToolCall, Usage
+from llm_obs_testing.imitation import APIS, Answer, Imitation, ToolCall, Usage
 
 ASK = [{"role": "user", "content": "Where is my order?"}]
 
@@ -207,3 +208,20 @@ def test_azures_paths_are_answered(imitation):
     given = {"azure_endpoint": imitation.url.removesuffix("/v1"), "api_key": "k", "api_version": "2024-06-01"}
     with openai.AzureOpenAI(**given) as client:
         assert client.chat.completions.create(model="gpt-4o", messages=ASK).model == "gpt-4o-2024-08-06"
+
+
+def test_each_api_refuses_in_its_own_words():
+    with Imitation(key="k", apis=(APIS["openai"], APIS["echo"])).running() as made, httpx.Client() as http:
+        url = made.url_of("echo")
+        said = {"prompt": "hi", "engine": "echo-1"}
+        for path, body, headers, status, kind in (
+            ("other", said, {}, 404, "path"),
+            ("generate", {"prompt": "hi"}, {}, 400, "bad"),
+            ("generate", said, {"x-echo-key": "other"}, 401, "invalid_api_key"),
+            ("generate", said, {"x-echo-key": "k", "x-imitation": "status=429"}, 429, "busy"),
+        ):
+            reply = http.post(f"{url}/{path}", json=body, headers=headers)
+            assert (reply.status_code, reply.json()["fault"]["kind"]) == (status, kind)
+        assert http.post(made.url + "/nothing").json()["error"]["code"] == "unknown_url"
+        assert http.post(url.removesuffix("echo") + "nobodys").json()["error"]["code"] == "unknown_url"
+        assert made.ledger.by_api()["echo"].errors == made.ledger.total().attempts == 1

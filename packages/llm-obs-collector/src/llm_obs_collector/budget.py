@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 
 from llm_obs_core.errors import RetryableError
@@ -19,6 +20,8 @@ class Budget:
     def __init__(self, limit_bytes: int) -> None:
         self.limit_bytes = limit_bytes
         self.used = 0
+        self.overdraft = asyncio.Lock()
+        """Held by the one request that may go beyond the limit; see `Reservation.overdraw`."""
         self._lock = threading.Lock()
 
     def reserve(self) -> Reservation:
@@ -57,10 +60,11 @@ class Reservation:
         budget: Whose.
     """
 
-    __slots__ = ("_budget", "nbytes")
+    __slots__ = ("_budget", "_most", "nbytes")
 
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
+        self._most = 0
         self.nbytes = 0
 
     def grow(self, nbytes: int) -> None:
@@ -69,8 +73,20 @@ class Reservation:
         Raises:
             RetryableError: There is none; what is held stays held.
         """
-        self._budget.take(nbytes)
+        if self.nbytes + nbytes <= self._most:
+            self._budget.give(-nbytes)
+        else:
+            self._budget.take(nbytes)
         self.nbytes += nbytes
+
+    async def overdraw(self) -> None:
+        """Lets a request that is here grow by the whole budget, whatever others hold; until it is released.
+
+        One request at a time: others wait for their turn. They hold what they are on the wire meanwhile, so that what
+        comes next is refused, and nobody waits for anybody who waits.
+        """
+        await self._budget.overdraft.acquire()
+        self._most = self.nbytes + self._budget.limit_bytes
 
     def settle(self, nbytes: int) -> None:
         """Holds this many bytes from here on. They are there already: what comes next is refused instead."""
@@ -80,3 +96,6 @@ class Reservation:
     def release(self) -> None:
         """Gives everything back; the second call does nothing."""
         self.settle(0)
+        if self._most:
+            self._most = 0
+            self._budget.overdraft.release()

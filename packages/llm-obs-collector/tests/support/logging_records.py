@@ -11,7 +11,7 @@ from pathlib import Path
 
 from llm_obs_collector.log import FileLog
 from llm_obs_core.config import LogSettings
-from llm_obs_core.interfaces import Appended
+from llm_obs_core.interfaces import Appended, Feed
 from llm_obs_core.model import LogRecord, Position, RecordKind, Stream
 from llm_obs_core_ext.frames import Frames
 
@@ -58,8 +58,23 @@ async def read_back(log: FileLog, count: int, after: Position | None = None) -> 
     return found
 
 
-def segments(root: Path) -> list[Path]:
-    return sorted((root / "test" / "0").glob("*.seg"))
+def feed(log: FileLog, reader: str = "sink", stream: Stream = Stream.ACCEPTED) -> Feed:
+    return log.feed(stream, reader)
+
+
+async def newest(log: FileLog, stream: Stream = Stream.ACCEPTED) -> int:
+    """The sequence of the last record; 0 when there is none."""
+    item = await log.feed(stream, "").newest()
+    return 0 if item is None else item.position.sequence
+
+
+def at(sequence: int, stream: Stream = Stream.ACCEPTED) -> Position:
+    return Position("test", 0, sequence, stream)
+
+
+def segments(root: Path, stream: Stream = Stream.ACCEPTED) -> list[Path]:
+    folder = root / "test" / "0"
+    return sorted((folder / "derived" if stream is Stream.DERIVED else folder).glob("*.seg"))
 
 
 @contextmanager

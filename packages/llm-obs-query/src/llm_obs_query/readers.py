@@ -79,6 +79,7 @@ class Readers:
         observe: Told of each answer.
         settings: What the configuration says of their data, by name.
         max_rows: Rows that one query may look through above the readers.
+        about_s: How long what a reader says about itself is taken to hold, seconds.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class Readers:
         observe: AnswerObserver = lambda *_: None,
         settings: Mapping[str, ReaderSettings] | None = None,
         max_rows: int = 1_000,
+        about_s: float = 1.0,
     ) -> None:
         self._readers = dict(readers)
         self._timeout_s = timeout_s
@@ -96,6 +98,8 @@ class Readers:
         self._started: list[Reader] = []
         self._log = structlog.get_logger("llm_obs.query")
         self._finding = Finding(self, max_rows)
+        self._about_s = about_s
+        self._abouts: dict[str, tuple[float, About]] = {}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -126,9 +130,16 @@ class Readers:
 
     def about(self, name: str) -> About:
         """What a reader says about itself, with the origin that the configuration gives it."""
+        now = time.monotonic()
+        known = self._abouts.get(name)
+        if known is not None and now - known[0] < self._about_s:
+            return known[1]
         about = self._readers[name].about()
         origin = self._settings.get(name, ReaderSettings()).origin
-        return msgspec.structs.replace(about, origin=origin) if origin else about
+        if origin:
+            about = msgspec.structs.replace(about, origin=origin)
+        self._abouts[name] = (now, about)
+        return about
 
     def shares(self, question: Question) -> list[Share]:
         """Who answers a question now.

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import structlog
 from llm_obs_core.auth import Authorizer
 from llm_obs_core.config import HttpReceiver
-from llm_obs_core.errors import ConfigError
+from llm_obs_core.errors import ConfigError, RetryableError
 from llm_obs_core.interfaces import Consumer, Context
 from llm_obs_core.signals import ENCODINGS, JSON, PROTOBUF
 
@@ -241,10 +241,7 @@ class HttpServer:
         decoded_bytes = 0
         try:
             if request.content_encoding != "identity":
-                wire = body
-                undo = (request.content_encoding, wire, self._bounds.max_body_bytes, request.reservation.grow)
-                body = decode(*undo) if len(wire) <= INLINE_BYTES else await asyncio.to_thread(decode, *undo)
-                del wire, undo
+                body = await self._decoded(request, body)
             decoded_bytes = len(body)
             principal, media = request.principal, request.answer_type  # which is that of the request
             context = Context(principal.tenant, handler.signal.kind, received_ns, principal, media)
@@ -259,6 +256,19 @@ class HttpServer:
         self._observe("http", 200, request.body_bytes, decoded_bytes, time.perf_counter() - started)
         message = handler.response(outcome, media)
         return head(200, len(message), request.answer_type, keep_alive=request.keep_alive) + message
+
+    async def _decoded(self, request: Request, wire: bytes) -> bytes:
+        """The body without its encoding. It is here, so it waits for its turn when others hold the room for it."""
+        reservation = request.reservation
+        held = reservation.nbytes
+        undo = (request.content_encoding, wire, self._bounds.max_body_bytes, reservation.grow)
+        inline = len(wire) <= INLINE_BYTES
+        try:
+            return decode(*undo) if inline else await asyncio.to_thread(decode, *undo)
+        except RetryableError:
+            reservation.settle(held)  # what was made is gone again
+        await reservation.overdraw()
+        return decode(*undo) if inline else await asyncio.to_thread(decode, *undo)
 
     def refused(self, request: Request) -> None:
         """Counts a request that is refused before it is complete."""

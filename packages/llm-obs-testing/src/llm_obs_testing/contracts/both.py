@@ -49,13 +49,14 @@ class Both:
         self._started = False
 
     def write(self, writes: Iterable[Sequence[SinkPart]]) -> None:
-        """The same into both stores, each what it takes."""
+        """The same into both stores, as far as both take it."""
         if not self._started:
             self.runner.run(self.sink.start())
             self._started = True
+        kinds = self.sink.limits.kinds & self.memory.limits.kinds
         for parts in writes:
             for sink in (self.sink, self.memory):
-                taken = [part for part in parts if part.kind in sink.limits.kinds]
+                taken = [part for part in parts if part.kind in kinds]
                 self.runner.run(sink.write(make_write(taken, parts[0].first.sequence, parts[-1].last.sequence)))
 
     def ask(self, question: Callable[[Reader], Coroutine[Any, Any, Any]]) -> Any:

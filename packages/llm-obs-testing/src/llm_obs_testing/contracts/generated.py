@@ -8,6 +8,7 @@ import pytest
 from llm_obs_core.errors import LlmObsError
 from llm_obs_core.filter import And, Condition, Filter, Not, Or, Scalar, checked, meets, meets_any, text
 from llm_obs_core.interfaces import Reader, Scope, SessionQuery, SpanQuery, TraceQuery
+from llm_obs_core.model import PayloadKind
 
 from llm_obs_testing.contracts.both import Both, page_of
 from llm_obs_testing.contracts.questions import FILTERED, Questions, Trace, known_values
@@ -103,6 +104,9 @@ class GeneratedQueries:
             assert whole is not None
             of_trace = [row for row in rows if (row.tenant, row.trace_id) == (trace.tenant, trace.trace_id)]
             assert list(whole.annotations) == of_trace
+        if PayloadKind.ANNOTATIONS in both.sink.limits.kinds:
+            assert len({row.value for row in rows}) > 5
+            assert both.annotations(ONE, [b"\xfd" * 16]).rows
         assert all(row.value != "null" for row in rows)
         assert len({(row.tenant, row.trace_id, row.span_id, row.key) for row in rows}) == len(rows)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ from llm_obs_core import semconv
 from llm_obs_core.interfaces import Scope, SinkPart
 from llm_obs_core.model import Span, StatusCode
 
-from llm_obs_testing.parts import make_parts
+from llm_obs_testing.parts import Annotation, make_annotations, make_parts
 from llm_obs_testing.spans import START_NS, make_span, make_traces
 
 __all__ = ["ALL", "ONE", "writes"]
@@ -30,13 +31,35 @@ def writes() -> Iterator[list[SinkPart]]:
         sequence = number * 10 + 1
         yield [
             *make_parts(spans[start:end], sequence, sequence + 3, received_ns=(number + 1) * 1_000),
+            make_annotations(_said(number), sequence, sequence + 3, received_ns=(number + 1) * 1_000),
             *make_parts(
                 make_traces(4, seed=7, first=1 + number * 4) + [make_span(1002, name=f"other {number}")][: number == 0],
                 sequence + 4,
                 tenant=ALL.tenants[1],
                 received_ns=(number + 1) * 1_000,
             ),
+            make_annotations(
+                _said(number)[::2],
+                sequence + 4,
+                tenant=ALL.tenants[1],
+                received_ns=(number + 1) * 1_000,
+            ),
         ]
+
+
+def _said(write: int) -> list[Annotation]:
+    """What is said in each write: about traces and spans, in any order of revisions, taken back, and of any type."""
+    found: list[Annotation] = []
+    for number in range(1, 60, 3):
+        trace_id, span_id = make_span(number).trace_id, make_span(number * 16 + 1).span_id
+        revision = (1, 3, 2, 3)[write]  # the third write brings an older one, the fourth an equal one
+        score = None if (number, write) == (4, 3) else number % 7 + write
+        found.append(Annotation(trace_id, None, "score", json.dumps(score), revision, write + 1))
+        label = (["good", "short"], "good", True, 2.5, {"text": "good"}, None)[(number + write) % 6]
+        found.append(Annotation(trace_id, span_id, "label", json.dumps(label), write + 1, write + 1))
+    found.append(Annotation(make_span(2).trace_id, b"\xfe" * 8, "score", "9", 1, write + 1))  # of no stored span
+    found.append(Annotation(b"\xfd" * 16, None, "score", "9", 1, write + 1))  # of no stored trace
+    return found
 
 
 _MIXED: tuple[Any, ...] = (
