@@ -100,7 +100,7 @@ async def test_a_receiver_of_a_plugin_feeds_the_pipeline_and_counts(tmp_path: Pa
         outcome = await pipe.consumer.offer(request([make_span(1)]), Context("default", RecordKind.SPANS, 1))
         pipe.count(1, "taken")
         assert outcome.accepted == 1
-        _, page = collector.telemetry.metrics()
+        _, page = await collector.telemetry.metrics()
         assert b'llm_obs_pipe_requests_total{component="mine",result="taken"} 1.0' in page
         assert b'llm_obs_price_table_timestamp_seconds{component="bundled"}' in page
     finally:

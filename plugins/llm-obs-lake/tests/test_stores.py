@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 import structlog
 from lakes import DAY_NS, SCOPE, files, fill, live, look_after, options
+from llm_obs_core.config import Server
 from llm_obs_core.errors import StoreError
+from llm_obs_core.host import Hosts
 from llm_obs_core.interfaces import SinkWrite, TraceQuery
 from llm_obs_core.model import Position, Stream
 from llm_obs_lake import catalog as catalogs
@@ -63,6 +65,10 @@ def within(found: Any, expected: Any) -> Any:
     return found
 
 
+def sink_of(folder: Path, writer: str) -> LakeSink:
+    return LakeSink(options(folder), Hosts(Server(writer=writer))("sink", "lake"))
+
+
 def format_of(folder: Path) -> int:
     db = sqlite3.connect(folder / "catalog.sqlite")
     ((number,),) = db.execute("PRAGMA user_version")
@@ -83,7 +89,7 @@ async def test_a_start_upgrades_the_tables(old: tuple[Path, dict[str, Any]], tmp
     folder, expected = old
     before = files(folder)
     for writer, sequence in expected["positions"].items():
-        sink = LakeSink(options(folder, writer=writer))
+        sink = sink_of(folder, writer)
         assert await sink.start() == Position(writer, 0, sequence)
         await sink.stop()
     assert format_of(folder) == FORMAT
@@ -107,7 +113,7 @@ async def test_a_reader_goes_on_over_the_upgrade(old: tuple[Path, dict[str, Any]
     reader = LakeReader(options(folder))
     await reader.start()
     before = await everything(reader, "default")
-    sink = LakeSink(options(folder, writer="collector"))
+    sink = sink_of(folder, "collector")
     await sink.start()
     assert await everything(reader, "default") == before
     await sink.write(make_write(make_parts(make_traces(1, first=500), 1)))
@@ -128,7 +134,7 @@ async def test_merges_upgrade_and_answer_the_same(old: tuple[Path, dict[str, Any
 async def test_a_sink_goes_on_in_the_derived_stream(old: tuple[Path, dict[str, Any]]) -> None:
     """Its sequences may be the same as those of the accepted one; segments of the two are never merged into one."""
     folder, expected = old
-    sink = LakeSink(options(folder, writer="collector"))
+    sink = sink_of(folder, "collector")
     await sink.start()
     new = make_traces(2, first=600)
     for sequence, piece in ((1, new[:3]), (2, new[3:])):
@@ -136,7 +142,7 @@ async def test_a_sink_goes_on_in_the_derived_stream(old: tuple[Path, dict[str, A
         await sink.write(SinkWrite(parts, at(sequence), at(sequence)))
     await sink.write(SinkWrite((), at(3), at(4)))
     await sink.stop()
-    other = LakeSink(options(folder, writer="second"))
+    other = sink_of(folder, "second")
     assert await other.start() == Position("second", 0, expected["positions"]["second"])
     await other.stop()
     for _ in range(2):
