@@ -114,7 +114,7 @@ def requests(folder: Folder) -> int:
 
 
 async def test_written_merged_and_cleaned_up(folder: Folder, memory: MemoryBlobs) -> None:
-    sink = LakeSink(options(folder.path), folder)
+    sink = LakeSink(options(folder.path), folder=folder)
     await sink.start()
     spans = make_traces(30)
     for number, given in enumerate(cut(spans, 8), 1):
@@ -133,7 +133,7 @@ async def test_written_merged_and_cleaned_up(folder: Folder, memory: MemoryBlobs
 
 
 async def test_what_is_not_named_is_deleted_at_a_start(folder: Folder, memory: MemoryBlobs) -> None:
-    sink = LakeSink(options(folder.path), folder)
+    sink = LakeSink(options(folder.path), folder=folder)
     await sink.start()
     await sink.write(make_write(make_parts(make_traces(2), 1)))
     await sink.stop()
@@ -147,7 +147,7 @@ async def test_what_is_not_named_is_deleted_at_a_start(folder: Folder, memory: M
 
 @pytest.mark.parametrize("failing", ["begin", "put"])
 async def test_a_store_that_is_away_is_tried_again(folder: Folder, memory: MemoryBlobs, failing: str) -> None:
-    sink = LakeSink(options(folder.path), folder)
+    sink = LakeSink(options(folder.path), folder=folder)
     await sink.start()
     write = make_write(make_parts(make_traces(5), 1))
     memory.failing = failing
@@ -163,7 +163,7 @@ async def test_a_store_that_is_away_is_tried_again(folder: Folder, memory: Memor
 
 
 async def test_upkeep_ends_where_the_store_is_away(folder: Folder, memory: MemoryBlobs) -> None:
-    sink = LakeSink(options(folder.path), folder)
+    sink = LakeSink(options(folder.path), folder=folder)
     await sink.start()
     for number, given in enumerate(cut(make_traces(20), 8), 1):
         await sink.write(make_write(make_parts(given, number, received_ns=DAY_NS)))
@@ -183,7 +183,7 @@ async def test_upkeep_ends_where_the_store_is_away(folder: Folder, memory: Memor
 
 
 async def test_damage_is_found_and_goes_when_it_is_brought_back(folder: Folder, memory: MemoryBlobs) -> None:
-    sink = LakeSink(options(folder.path), folder)
+    sink = LakeSink(options(folder.path), folder=folder)
     await sink.start()
     await sink.write(make_write(make_parts(make_traces(5), 1)))
     await sink.stop()

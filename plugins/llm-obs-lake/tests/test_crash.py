@@ -101,7 +101,7 @@ def write_in_parts(folder: Path) -> None:
             said = make_annotations([Annotation.of(span, "name", span.name) for span in given], first, first + 4)
             parts = [make_part(given, first, first + 4), said]
             if number == 1:
-                parts.append(make_measures(spans, first, first + 4))
+                parts.append(make_measures(spans, first + 4))
             await sink.write(make_write(parts, final=number == 1))
         await sink.stop()
 

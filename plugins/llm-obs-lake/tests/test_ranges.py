@@ -50,7 +50,7 @@ def pieces(first: int, cuts: int, measured_early: bool) -> list[list[SinkPart]]:
         said = [Annotation.of(span, "score", start) for span in spans[start:end]]
         writes.append([make_part(spans[start:end], first, last), make_annotations(said, first, last)])
         writes[-1].append(make_part(spans[start : start + 1], first, last, tenant="other"))
-    writes[0 if measured_early else -1].append(make_measures(spans, first, last))
+    writes[0 if measured_early else -1] += [make_measures(spans[:3], first), make_measures(spans[3:], last)]
     return writes
 
 
@@ -170,7 +170,7 @@ async def test_spans_that_come_again_in_another_piece_are_once(tmp_path: Path) -
         given = [spans[: half + 4], spans[half:]] if folder.name == "cut" else [spans]
         for number, piece in enumerate(given, 1):
             parts = [make_part(piece, 1, 4), make_part(spans[:2], 1, 4, tenant=f"other {number}")]
-            parts += [make_measures(spans, 1, 4)] if number == len(given) else []
+            parts += [make_measures(spans, 4)] if number == len(given) else []
             await sink.write(make_write(parts, final=number == len(given)))
         await sink.stop()
         assert files(folder) == {segment.path for segment in live(folder)}
@@ -241,7 +241,7 @@ async def test_measures_of_equal_keys_are_one_row(tmp_path: Path) -> None:
     sink = LakeSink(options(tmp_path))
     await sink.start()
     spans = [make_span(number, start_ns=5, attributes=CALL) for number in range(1, 31)]
-    await sink.write(make_write([make_measures(spans, 1, 10)]))
+    await sink.write(make_write([make_measures(spans[number::10], number + 1) for number in range(10)]))
     await sink.stop()
     ((_, row),) = measures(tmp_path)
     assert (row["requests"], sum(row["duration_hist"].values())) == (30, 30)

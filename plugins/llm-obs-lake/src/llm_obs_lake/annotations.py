@@ -11,7 +11,7 @@ import pyarrow as pa
 from llm_obs_lake.engine import Engine, Parameters
 from llm_obs_lake.revisions import fold_annotations
 from llm_obs_lake.schema import SCHEMAS
-from llm_obs_lake.view import View, from_files
+from llm_obs_lake.view import View, relation
 
 __all__ = ["Annotation", "read_annotations", "read_annotations_of"]
 
@@ -61,7 +61,7 @@ def read_annotations_of(
     places = {path: place for place, path in enumerate(view.paths(segments))}
     schema = SCHEMAS["annotations"]
     bound = Parameters()
-    source = from_files(view, segments, schema.names, bound, filename=True)
+    source = relation(view, segments, schema.names, bound, filename=True)
     ids = bound.bind(list(dict.fromkeys(trace_ids)))
     names = ", ".join(f'"{name}"' for name in schema.names)
     table = engine.table(

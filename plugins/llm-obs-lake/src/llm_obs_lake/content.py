@@ -11,7 +11,7 @@ from llm_obs_core.model import CONTENT_SLOTS
 
 from llm_obs_lake.engine import Engine, Parameters
 from llm_obs_lake.gather import rows_at
-from llm_obs_lake.view import View, from_files, relation
+from llm_obs_lake.view import View, relation
 
 __all__ = ["Unit", "read_content", "spans_saying"]
 
@@ -52,7 +52,7 @@ def read_content(
     paths = dict(zip(view.paths(segments), segments, strict=True))
     bound = Parameters()
     columns = ["span_id", "slot", "index", "digest", "body_bytes", "body_row", *(["body"] if scope.content else [])]
-    source = from_files(view, segments, ["trace_id", *columns], bound, filename=True)
+    source = relation(view, segments, ["trace_id", *columns], bound, filename=True)
     where = f"trace_id IN (SELECT unnest({bound.bind(list(trace_ids))}))"
     if len(trace_ids) == 1:
         where = f"trace_id = {bound.bind(trace_ids[0])}"

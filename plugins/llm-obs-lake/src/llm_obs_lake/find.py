@@ -23,7 +23,7 @@ from llm_obs_lake.literals import Cost, cost_in_trace, literals, normal
 from llm_obs_lake.schema import SCHEMAS
 from llm_obs_lake.summary import summaries_of
 from llm_obs_lake.verify import Verifier
-from llm_obs_lake.view import View, from_files
+from llm_obs_lake.view import View, relation
 from llm_obs_lake.windows import FIRST_ROWS, windows
 
 __all__ = ["FIRST_ROWS", "MOST_AT_ONCE", "Known", "TraceFilter", "cursor_of", "find_traces", "known_traces"]
@@ -112,7 +112,7 @@ def known_traces(engine: Engine, view: View, ids: Sequence[tuple[str, bytes]]) -
     for tenant in dict.fromkeys(tenant for tenant, _ in ids):
         bound = Parameters()
         schema = SCHEMAS["summaries"]
-        source = from_files(view, view.of(tenant, "summaries"), schema.names, bound)
+        source = relation(view, view.of(tenant, "summaries"), schema.names, bound)
         wanted = bound.bind([trace_id for owner, trace_id in ids if owner == tenant])
         partials = engine.table(
             f"SELECT * FROM {source} WHERE trace_id IN (SELECT unnest({wanted})) ORDER BY trace_id", bound.values

@@ -15,7 +15,7 @@ from llm_obs_lake.catalog import Segment
 from llm_obs_lake.engine import Engine, Parameters
 from llm_obs_lake.filter import may_hold, trace_hash
 from llm_obs_lake.schema import SCHEMAS
-from llm_obs_lake.view import View, from_files
+from llm_obs_lake.view import View, relation
 
 __all__ = ["PAYLOADS", "LiveSpans", "files_of", "live_spans", "spans_of"]
 
@@ -86,7 +86,7 @@ def live_spans(
     by_path = dict(zip(view.paths(segments), segments, strict=True))
     bound = Parameters()
     read = list(dict.fromkeys(["trace_id", "start_ns", "span_id", *columns]))
-    source = from_files(view, segments, read, bound, filename=True)
+    source = relation(view, segments, read, bound, filename=True)
     where = _among("trace_id", trace_ids, bound)
     if span_ids is not None:
         where += f" AND {_among('span_id', span_ids, bound)}"
