@@ -22,7 +22,7 @@ __all__ = ["PAYLOADS", "LiveSpans", "files_of", "live_spans", "spans_of"]
 PAYLOADS: Final = ("otlp_span", "otlp_scope", "otlp_resource")
 _SCHEMA: Final = SCHEMAS["spans"]
 _LOOKED_UP: Final = 64
-"""Most traces whose files are looked up in the catalog; for more, all files are read."""
+"""Most traces whose files are looked up in the catalog, and whose ids stand in the statement: it spares row groups."""
 _SCANNED: Final = 2_048
 """Spans that are objects at once."""
 
@@ -34,9 +34,23 @@ class LiveSpans(NamedTuple):
     segments: list[Segment]
 
 
-def files_of(view: View, tenant: str, trace_ids: Sequence[bytes]) -> list[Segment]:
-    """The files of a tenant's spans that may have some of the traces."""
-    segments = view.of(tenant, "spans")
+def files_of(
+    view: View, tenant: str, trace_ids: Sequence[bytes], start_ns: int | None = None, end_ns: int | None = None
+) -> list[Segment]:
+    """The files of a tenant's spans that may have some of the traces.
+
+    Args:
+        view: The live files.
+        tenant: Whose.
+        trace_ids: The traces.
+        start_ns: All their spans start then or later; None: at any time.
+        end_ns: All their spans start then or earlier.
+    """
+    segments = [
+        segment
+        for segment in view.of(tenant, "spans")
+        if (start_ns is None or segment.max_start_ns >= start_ns) and (end_ns is None or segment.min_start_ns <= end_ns)
+    ]
     if len(trace_ids) > _LOOKED_UP:
         return segments
     found: set[int] = set()
@@ -94,6 +108,8 @@ def live_spans(
 def _among(name: str, ids: Sequence[bytes], bound: Parameters) -> str:
     if len(ids) == 1:
         return f"{name} = {bound.bind(ids[0])}"
+    if len(ids) <= _LOOKED_UP:
+        return f"{name} IN ({', '.join(map(bound.bind, ids))})"
     return f"{name} IN (SELECT unnest({bound.bind(list(ids))}))"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from llm_obs_core.filter import Condition, Field, Source
+from llm_obs_core.filter import Condition, Field, Scalar, Source
 from llm_obs_core.model import CONTENT_SLOTS, SPAN_COLUMNS
 
 from llm_obs_lake.catalog import Segment
@@ -71,7 +71,7 @@ class Sets:
     def span_term(self, literal: Literal) -> SpanTerm | None:
         """What a row of spans must meet so that the condition can hold for it; None when any row can.
 
-        Exact for light conditions. An attribute's name stands in the payload as it is.
+        Exact for light conditions. An attribute's name and texts stand in the payload as they are.
         """
         condition, field = literal.condition, literal.field
         if literal.cost is Cost.LIGHT:
@@ -80,8 +80,15 @@ class Sets:
             return SpanTerm(sql, span_columns(field))
         if (payload := _PAYLOADS.get(field.source)) is None or not _needs_something(condition):
             return None
-        name = _encoded(field.key)
-        return SpanTerm(f"contains({payload}::VARCHAR, {self._bound.bind(name)}::BLOB::VARCHAR)", (payload,))
+        named = self._in_payload(payload, field.key)
+        values = _equal_to(condition)
+        if values and all(isinstance(value, str) for value in values):
+            named = joined(True, [named, joined(False, [self._in_payload(payload, str(value)) for value in values])])
+        return SpanTerm(named, (payload,))
+
+    def _in_payload(self, payload: str, words: str) -> str:
+        """Whether the bytes of a text are somewhere in a payload; DuckDB writes both as text in the same way."""
+        return f"contains({payload}::VARCHAR, {self._bound.bind(_encoded(words))}::BLOB::VARCHAR)"
 
     def with_spans(self, node: Node) -> str:
         """Whether a trace is one for whose spans the node holds, every condition of which has a `span_term`."""
@@ -148,6 +155,14 @@ class Sets:
         if self._start_ns is None or kind == "annotations":  # what is said of a trace has times of its own
             return found
         return [segment for segment in found if segment.max_start_ns >= self._start_ns]
+
+
+def _equal_to(condition: Condition) -> tuple[Scalar, ...]:
+    """The values of which it needs one; none when it is another condition."""
+    value = condition.value
+    if isinstance(value, tuple):
+        return value
+    return (value,) if condition.op == "eq" else ()
 
 
 def _needs_something(condition: Condition) -> bool:

@@ -97,14 +97,27 @@ class _SpanList:
         summaries = self._summaries(tenant, rows) if self._of_traces else {}
         if self._of_traces:  # there is none of a trace whose file of summaries is damaged
             rows = [row for row in rows if row.place.trace_id in summaries]
-        live = self._load(tenant, rows, ["trace_id", "span_id"] if self._decided else self._verifier.columns)
+        rows = self._among(rows, self._load(tenant, rows, ["trace_id", "span_id"], self._view.of(tenant, "spans")))
+        if self._decided or not rows:
+            return list(rows)
+        live = self._load(tenant, rows, self._verifier.columns, self._files(tenant, rows))
+        return self._among(rows, live, None if live is None else self._verifier.spans(tenant, live, summaries))
+
+    def _among(self, rows: Sequence[_Row], live: LiveSpans | None, holds: Sequence[bool] | None = None) -> list[_Row]:
+        """Those rows that are live, and for which `holds` says so."""
         if live is None:
             return []
-        holds = [True] * len(live.table) if self._decided else self._verifier.spans(tenant, live, summaries)
         ids = zip(live.table["trace_id"].to_pylist(), live.table["span_id"].to_pylist(), strict=True)
         paths = self._view.paths(live.segments)
-        found = {(*id, path) for id, path, held in zip(ids, paths, holds, strict=True) if held}
+        held = [True] * len(paths) if holds is None else holds
+        found = {(*id, path) for id, path, held in zip(ids, paths, held, strict=True) if held}
         return [row for row in rows if (row.place.trace_id, row.place.span_id, row.path) in found]
+
+    def _files(self, tenant: str, rows: Sequence[_Row]) -> list[Segment]:
+        """The files that the rows are of."""
+        wanted = {row.path for row in rows}
+        segments = self._view.of(tenant, "spans")
+        return [part for path, part in zip(self._view.paths(segments), segments, strict=True) if path in wanted]
 
     def _summaries(self, tenant: str, rows: Sequence[_Row]) -> dict[bytes, TraceSummary]:
         ids = dict.fromkeys(row.place.trace_id for row in rows)
@@ -116,7 +129,7 @@ class _SpanList:
         found: dict[SpanCursor, FoundSpan] = {}
         for tenant in dict.fromkeys(row.place.tenant for row in rows):
             mine = [row for row in rows if row.place.tenant == tenant]
-            live = self._load(tenant, mine, SCHEMAS["spans"].names if stored else COLUMNS)
+            live = self._load(tenant, mine, SCHEMAS["spans"].names if stored else COLUMNS, self._files(tenant, mine))
             if live is None:
                 continue
             if stored:
@@ -129,10 +142,13 @@ class _SpanList:
             found |= {span_cursor_of(item): item for item in items}
         return [found[row.place] for row in rows]
 
-    def _load(self, tenant: str, rows: Sequence[_Row], columns: Sequence[str]) -> LiveSpans | None:
+    def _load(
+        self, tenant: str, rows: Sequence[_Row], columns: Sequence[str], among: Sequence[Segment]
+    ) -> LiveSpans | None:
         traces = list(dict.fromkeys(row.place.trace_id for row in rows))
         spans = list(dict.fromkeys(row.place.span_id for row in rows))
-        files = files_of(self._view, tenant, traces)
+        wanted = {segment.id for segment in among}
+        files = [segment for segment in files_of(self._view, tenant, traces) if segment.id in wanted]
         return live_spans(self._engine, self._view, files, columns, traces, spans)
 
 

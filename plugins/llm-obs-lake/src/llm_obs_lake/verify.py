@@ -26,7 +26,7 @@ from llm_obs_lake.view import View
 
 __all__ = ["SPANS_AT_ONCE", "Verifier", "in_chunks"]
 
-SPANS_AT_ONCE: Final = 16_384
+SPANS_AT_ONCE: Final = 65_536
 """Spans whose columns and payloads are in memory at once, or those of one trace."""
 _NOTHING: Final = Facts({})
 _PAYLOAD_OF: Final = {Source.ATTRIBUTES: "otlp_span", Source.RESOURCE: "otlp_resource"}
@@ -58,7 +58,9 @@ class Verifier:
         found: list[bool] = []
         for some in in_chunks(traces):
             ids = [trace.trace_id for trace in some]
-            files = files_of(self._view, tenant, ids)
+            start_ns = min(trace.start_ns for trace in some)
+            end_ns = max(trace.start_ns + trace.duration_ns for trace in some)
+            files = files_of(self._view, tenant, ids, start_ns, end_ns)
             live = live_spans(self._engine, self._view, files, self.columns, ids)
             of_trace = {id: number for number, id in enumerate(ids)}
             held = {} if live is None else self._held(tenant, live)
