@@ -218,3 +218,45 @@ def test_idle_it_takes_less_than_250_mb(tmp_path: Path) -> None:
         status = Path(f"/proc/{child.pid}/status").read_text()
     resident_kib = int(status.split("VmRSS:")[1].split()[0])
     assert resident_kib <= 250 * 1024
+
+
+def test_annotations_go_from_the_socket_to_every_reader(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with up(data) as (addresses, _):
+        wait_until_stored(data, send_traces(addresses["http"], 2))
+        (first, *_) = answer(data, "traces", "--limit", "1")
+        said = [
+            {"target": {"trace_id": first["id"]}, "key": "thumb", "value": "up"},
+            {"target": {"trace_id": first["id"]}, "key": "thumb", "value": "down", "revision": 2},
+            {"target": {"trace_id": "no"}, "key": "thumb", "value": "up"},
+        ]
+        answered = post(
+            f"http://{addresses['http']}/v1/annotations",
+            json.dumps({"annotations": said}).encode(),
+            "application/json",
+        )
+        assert (json.loads(answered)["accepted"], json.loads(answered)["rejected"][0]["count"]) == (2, 1)
+        asked = f'{{ trace(id: "{first["id"]}") {{ annotations {{ key value revision }} }} }}'
+        for _ in range(100):
+            if got := graphql(addresses["query"], asked)["trace"]["annotations"]:
+                break
+            time.sleep(0.1)
+        assert [(item["key"], item["value"], item["revision"]) for item in got] == [("thumb", "down", "2")]
+        found = answer(data, "traces", "--where", 'annotations.thumb = "down"')
+        assert [row["id"] for row in found] == [first["id"]]
+        ledger = answer(data, "ledger")
+        assert ledger["exact"]
+        assert ledger["collector"]["rejected"] == {"trace_id": 1}
+
+
+def test_it_runs_on_another_log_by_configuration(tmp_path: Path) -> None:
+    """The one in memory: what it holds ends with the process, and the store has it by then."""
+    data = tmp_path / "data"
+    with up(data, LLM_OBS_LOG__TYPE="memory") as (addresses, child):
+        spans = send_traces(addresses["http"], 12)
+        assert wait_until_stored(data, spans)["exact"]
+    assert child.returncode == 0
+    assert not (data / "log").exists()
+    assert len(answer(data, "traces", "--limit", "100")) == 12
+    done = run(data, "ledger")
+    assert done.returncode == 2

@@ -14,7 +14,7 @@ from llm_obs_collector.sinks.letters import DeadLetters
 from llm_obs_collector.sinks.worker import SinkWorker
 from llm_obs_core.errors import ConfigError, PermanentError, RetryableError, StoreError
 from llm_obs_core.interfaces import StoredRecord
-from llm_obs_core.model import Position, RecordKind, Stream
+from llm_obs_core.model import PayloadKind, Position, RecordKind, Stream
 from llm_obs_core_ext.scan import scan
 
 
@@ -457,3 +457,55 @@ async def test_dead_letters_on_a_full_disk_hold_the_cursor(tmp_path: Path, monke
             counts = await worker.counts()
     assert (box.numbers, letters(tmp_path)) == ([1, 3], {1: [2]})
     assert (counts.stored, counts.dead_letter, counts.exact) == (2, {"refused": 1}, True)
+
+
+async def test_the_time_of_a_write_is_without_the_wait_after_it(tmp_path: Path) -> None:
+    hands = Hands()
+    box = Box()
+    box.failures = [RetryableError("a store", retry_after_s=2.0), RetryableError("a store", retry_after_s=2.0), None]
+    seen: list[tuple[str, float]] = []
+    async with opened(tmp_path) as log:
+        await log.append(spans_record(1))
+        worker = make_worker(tmp_path, log, box, hands)
+        worker._delivery._observe = lambda sink, result, seconds: seen.append((result, seconds))
+        await worker.open()
+        worker.start()
+        await until(settled(worker))
+        await worker.stop()
+    assert seen == [("failed", 0.0), ("failed", 0.0), ("stored", 0.0)]
+    assert sum(hands.slept) >= 4.0
+
+
+async def test_a_write_of_what_was_just_derived_takes_one_trip_to_a_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trips: list[str] = []
+    to_thread = asyncio.to_thread
+
+    async def counting(work: Any, *args: Any) -> Any:
+        trips.append(getattr(work, "__qualname__", str(work)))
+        return await to_thread(work, *args)
+
+    box = Box()
+    async with opened(tmp_path) as log, feeding(tmp_path, log, box) as worker:
+        await log.append(spans_record(1))
+        await until(settled(worker))
+        monkeypatch.setattr("llm_obs_collector.sinks.worker.asyncio.to_thread", counting)
+        await log.append(spans_record(2, 3))
+        await until(settled(worker))
+        assert box.numbers == [1, 2, 3]
+    mine = [trip for trip in trips if trip.startswith(("SinkWorker", "parts", "open_records"))]
+    assert mine == ["SinkWorker._work"]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "said"),
+    [
+        ({"spans", "dreams"}, "takes kinds out of.*got dreams.*sinks.box"),
+        ({PayloadKind.CONTENTS, PayloadKind.MEASURES}, "takes spans where it takes contents"),
+    ],
+)
+async def test_a_sink_with_kinds_that_cannot_be_is_refused(tmp_path: Path, kinds: set[Any], said: str) -> None:
+    async with opened(tmp_path) as log:
+        with pytest.raises(ConfigError, match=said):
+            make_worker(tmp_path, log, Box(kinds=frozenset(kinds)))

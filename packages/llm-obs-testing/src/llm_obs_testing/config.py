@@ -9,9 +9,11 @@ from msgspec import Meta
 
 __all__ = ["MemoryLogOptions"]
 
+Quota = Annotated[int, Meta(ge=0)]
+
 
 class MemoryLogOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Options of the log `memory`."""
 
-    max_items: Annotated[int | None, Meta(ge=0, description="Items that `accepted` holds at most.")] = None
-    max_bytes: Annotated[int | None, Meta(ge=0, description="Bytes of payload that `accepted` holds at most.")] = None
+    max_items: Annotated[Quota | None, Meta(description="Items that `accepted` holds at most.")] = None
+    max_bytes: Annotated[Quota | None, Meta(description="Bytes of payload that `accepted` holds at most.")] = None

@@ -73,6 +73,9 @@ def _secret(path: Path) -> bytes:
 
 
 def _make(path: Path) -> None:
+    if not path.parent.exists():  # no log has made it: another one is in use
+        path.parent.mkdir(mode=0o700, parents=True)
+        sync_directory(path.parent.parent)
     temporary = path.with_suffix(".tmp")
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     with open(fd, "wb") as file:
