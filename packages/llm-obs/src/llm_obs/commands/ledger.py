@@ -27,7 +27,7 @@ __all__ = ["ledger"]
 @key_option
 @json_option
 def ledger(path: str | None, data_dir: str | None, url: str | None, key: str | None, as_json: bool) -> None:
-    """Show where every span and annotation went since the collector started.
+    """Show where everything went since the collector started.
 
     The status is 1 when the sums do not agree.
     """
