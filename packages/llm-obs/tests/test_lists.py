@@ -24,6 +24,7 @@ EMPTY = dict.fromkeys(("where", "error", "since", "until"))
 
 @pytest.fixture(name="run")
 def _run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr("llm_obs.serving.configure_logs", lambda: None)  # of this process, which has other tests
     store = MemoryStore()
     store.add(make_traces(40))
     store.add([make_span(9_000, name="\x1b[2Jevil", attributes={"gen_ai.conversation.id": "one\ntwo"})])
