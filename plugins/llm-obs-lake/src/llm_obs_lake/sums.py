@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from llm_obs_core.model import MEASURE_KEYS, MEASURE_VALUES
+from llm_obs_core_ext.groups import Groups
 
 from llm_obs_lake.arrow import numbers
 from llm_obs_lake.schema import SCHEMAS
@@ -44,13 +45,19 @@ def add_measures(measures: pa.Table) -> pa.Table:
 
 def _groups(table: pa.Table) -> tuple[Numbers, Numbers]:
     """Each row's group, numbered in order of minutes, and a row of each group."""
-    _, first, groups = np.unique(numbers(table["minute_ns"]), return_index=True, return_inverse=True)
-    for column in MEASURE_KEYS[1:]:
+    found = np.zeros(len(table), dtype=np.int64)
+    for column in MEASURE_KEYS:
         encoded = table[column.name].combine_chunks().dictionary_encode()
-        null = len(encoded.dictionary)
-        codes = numbers(encoded.indices, null=null).astype(np.int64)
-        _, first, groups = np.unique(groups * (null + 1) + codes, return_index=True, return_inverse=True)
-    return groups, first
+        codes = numbers(encoded.indices, null=len(encoded.dictionary)).astype(np.int64)
+        numbered = np.empty(len(table), dtype=np.int32)
+        Groups().number((found << 32 | codes).data, numbered.data)
+        found = numbered.astype(np.int64)
+    first = np.empty(int(found.max()) + 1, dtype=np.int64)
+    first[found[::-1]] = np.arange(len(table))[::-1]
+    ranks = np.empty(len(first), dtype=np.int64)
+    order = np.argsort(numbers(table["minute_ns"])[first], kind="stable")
+    ranks[order] = np.arange(len(first))
+    return ranks[found], first[order]
 
 
 def _histogram(table: pa.Table, name: str, groups: Numbers, count: int) -> dict[str, pa.Array]:

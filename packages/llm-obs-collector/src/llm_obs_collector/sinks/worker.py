@@ -69,6 +69,7 @@ class SinkWorker:
         derived_to: The last accepted record that is derived from.
         clock: For waits.
         observe: Told of each write.
+        passed: Told when the sink needs something of the log no longer.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class SinkWorker:
         derived_to: Callable[[], Position | None],
         clock: Clock = Clock(),  # noqa: B008 - immutable
         observe: WriteObserver = lambda *_: None,
+        passed: Callable[[], None] = lambda: None,
     ) -> None:
         _check_kinds(name, sink.limits)
         self.name = name
@@ -98,6 +100,7 @@ class SinkWorker:
         self._cache = cache
         self._derived_to = derived_to
         self._clock = clock
+        self._passed = passed
         self._ledger = SinkLedger()
         self._delivery = Delivery(sink, settings, letters, self._ledger, key_of, clock, observe)
         self._say = structlog.get_logger("llm_obs.sink").bind(sink=name)
@@ -352,6 +355,7 @@ class SinkWorker:
         self._position = end.last
         await self._derived.commit(end.last)
         await self._accepted.commit(self._covered)
+        self._passed()
         self._under_way.popleft()
         self._failing = ""
 

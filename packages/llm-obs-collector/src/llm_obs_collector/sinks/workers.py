@@ -85,6 +85,7 @@ class Workers:
                     derived_to=lambda: assembly.covered,
                     clock=hosts.clock,
                     observe=observe,
+                    passed=self._forget,
                 )
             )
 
@@ -125,6 +126,13 @@ class Workers:
         self._assembly.start([cut for worker in self.all if (cut := worker.cut) is not None])
         for worker in self.all:
             worker.start()
+
+    def _forget(self) -> None:
+        """Drops what every sink has from the cache; what a sink far behind has not is read again for it."""
+        covered = [worker.covered for worker in self.all]
+        known = [position for position in covered if position is not None]
+        if len(known) == len(covered):
+            self._cache.forget(min(known))
 
     async def _trim(self) -> None:
         while True:
