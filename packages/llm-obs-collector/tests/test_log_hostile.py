@@ -110,7 +110,10 @@ async def test_a_disk_that_is_full_at_the_start_names_the_repair(
     await log.stop()
 
 
-async def test_a_record_is_not_acknowledged_into_a_deleted_file(tmp_path: Path) -> None:
+async def test_a_record_is_not_acknowledged_into_a_deleted_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("llm_obs_collector.log.stream.TAIL_BYTES", 0)  # all of it is read from the disk
     log = open_log(tmp_path)
     await log.start()
     await append(log, record(1))

@@ -89,7 +89,8 @@ async def test_a_batch_with_damage_in_it_is_passed_as_a_whole(tmp_path: Path, me
     await log.stop()
 
 
-async def test_damage_under_an_open_log_ends_no_reader(tmp_path: Path) -> None:
+async def test_damage_under_an_open_log_ends_no_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("llm_obs_collector.log.stream.TAIL_BYTES", 0)  # all of it is read from the disk
     log = open_log(tmp_path)
     await log.start()
     for number in range(3):
@@ -353,6 +354,7 @@ async def test_the_last_derived_record_stays_whatever_the_disk_does(tmp_path: Pa
 
 async def test_a_segment_trimmed_under_a_reader_is_not_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A reader that holds nothing back goes on with what is there."""
+    monkeypatch.setattr("llm_obs_collector.log.stream.TAIL_BYTES", 0)  # all of it is read from the disk
     from llm_obs_collector.log import stream
 
     log = open_log(tmp_path, segment_bytes=300)

@@ -44,7 +44,14 @@ class SelfMetrics:
         self._received = Received()
         self._workers: Mapping[str, SinkWorker] = {}
         self._metrics = {
-            item.name: _KINDS[item.kind](item.name, item.doc, item.labels, registry=self.registry) for item in COLLECTOR
+            item.name: _KINDS[item.kind](
+                item.name,
+                item.doc,
+                item.labels,
+                registry=self.registry,
+                **({"buckets": item.buckets} if item.buckets else {}),
+            )
+            for item in COLLECTOR
         }
         self._last: dict[tuple[str, ...], float] = {}
 

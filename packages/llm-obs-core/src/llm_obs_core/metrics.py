@@ -15,12 +15,14 @@ class Metric(NamedTuple):
         kind: `counter`, `gauge` or `histogram`.
         labels: Label names; every label's values are bounded.
         doc: Meaning and unit.
+        buckets: Of a histogram, the upper bounds of its buckets; the client's own when empty.
     """
 
     name: str
     kind: str
     labels: tuple[str, ...]
     doc: str
+    buckets: tuple[float, ...] = ()
 
 
 COLLECTOR: Final[tuple[Metric, ...]] = (
@@ -39,7 +41,13 @@ COLLECTOR: Final[tuple[Metric, ...]] = (
     Metric("llm_obs_log_size_bytes", "gauge", (), "Bytes of the log on disk."),
     Metric("llm_obs_log_corrupt_records", "counter", (), "Places in the log whose checksum was wrong."),
     Metric("llm_obs_undecided_items", "gauge", (), "Items accepted that nothing is derived from yet."),
-    Metric("llm_obs_derived_delay_seconds", "histogram", (), "From a request's arrival to what is derived from it."),
+    Metric(
+        "llm_obs_derived_delay_seconds",
+        "histogram",
+        (),
+        "From a request's arrival to what is derived from it.",
+        (0.01, 0.025, 0.05, 0.075, 0.1, 0.125, 0.15, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0),
+    ),
     Metric(
         "llm_obs_assembly_spans",
         "counter",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import threading
 from typing import Final
 
 from llm_obs_core.errors import StoreError
@@ -10,6 +12,21 @@ from llm_obs_core.model import Codec
 __all__ = ["compress", "decompress"]
 
 ZSTD_LEVEL: Final = 1
+
+
+class _Contexts(threading.local):
+    """A thread's own: to make one takes longer than to compress a small payload."""
+
+    def __init__(self) -> None:
+        import zstandard
+
+        self.compressor = zstandard.ZstdCompressor(level=ZSTD_LEVEL)
+        self.decompressor = zstandard.ZstdDecompressor()
+
+
+@functools.cache
+def _contexts() -> _Contexts:
+    return _Contexts()
 
 
 def compress(payload: bytes, codec: Codec) -> bytes:
@@ -21,9 +38,7 @@ def compress(payload: bytes, codec: Codec) -> bytes:
     if codec is Codec.NONE:
         return payload
     if codec is Codec.ZSTD:
-        import zstandard
-
-        return zstandard.ZstdCompressor(level=ZSTD_LEVEL).compress(payload)
+        return _contexts().compressor.compress(payload)
     raise _unsupported(codec)
 
 
@@ -32,9 +47,7 @@ def decompress(payload: bytes, codec: Codec, raw_bytes: int) -> bytes:
     if codec is Codec.NONE:
         return payload
     if codec is Codec.ZSTD:
-        import zstandard
-
-        return zstandard.ZstdDecompressor().decompress(payload, max_output_size=raw_bytes)
+        return _contexts().decompressor.decompress(payload, max_output_size=raw_bytes)
     raise _unsupported(codec)
 
 

@@ -44,14 +44,14 @@ class Group(NamedTuple):
 
     Attributes:
         first_sequence: Of its first record; the others follow without gaps.
-        items: Of each record.
+        records: In order.
         bytes: Written.
         seconds: Taken.
         segment: The file that they are in, with everything durable in it.
     """
 
     first_sequence: int
-    items: list[int]
+    records: list[LogRecord]
     bytes: int
     seconds: float
     segment: Segment
@@ -170,13 +170,13 @@ class Committer(threading.Thread):
         except Exception as error:  # whatever it is, the senders are told and the thread lives on
             self._resolve(group, error)
             return
-        items = [record.accepted for waiting in group for record in waiting.records]
-        self._next = first + len(items)
+        records = [record for waiting in group for record in waiting.records]
+        self._next = first + len(records)
         self._last = self._next - 1
         self._size += frames.nbytes
         assert self._active is not None
         self._active = self._active._replace(last=self._last, size_bytes=self._size)
-        done = Group(first, items, frames.nbytes, time.perf_counter() - started, self._active)
+        done = Group(first, records, frames.nbytes, time.perf_counter() - started, self._active)
         self._resolve(group, None, first, done)
 
     def _frame(self, group: list[Waiting], first: int) -> tuple[Frames, list[Waiting]]:

@@ -25,6 +25,7 @@ from llm_obs_collector.log.directory import StreamDirectory
 from llm_obs_collector.log.reading import READ_BYTES, Batch, read_last, read_some
 from llm_obs_collector.log.recovery import Segment, recover
 from llm_obs_collector.log.seen import Known, keep, key_of
+from llm_obs_collector.log.tail import Tail
 from llm_obs_collector.log.tally import Tally
 
 __all__ = ["FileStream"]
@@ -33,6 +34,9 @@ T = TypeVar("T")
 
 DIGEST_BYTES: Final = 16
 MAX_TENANT_BYTES: Final = 255
+TAIL_BYTES: Final = 16 * 1024 * 1024
+"""Payload of the newest records that is kept in memory for those who read at the end."""
+
 HEADER_BYTES: Final = 128
 """About what a record takes beside its payload."""
 
@@ -87,6 +91,7 @@ class FileStream:
         self._in_flight: dict[Known | int, asyncio.Future[int]] = {}
         self.cursors = Cursors(directory)
         self._tally = Tally()
+        self._tail = Tail(TAIL_BYTES)
         self._floor = 0
         self._refusal: Refusal | None = None
         self._trimming = asyncio.Lock()
@@ -247,6 +252,13 @@ class FileStream:
             offset: tuple[Path, int] | None = None
             while True:
                 grown.clear()
+                if (newest := self._tail.after(sequence)) is not None:
+                    for found, record in newest:
+                        sequence = found
+                        yield StoredRecord(self.position(found), record)
+                    if not newest:
+                        await grown.wait()
+                    continue
                 segment = self._segment_after(sequence)
                 if segment is None:
                     await grown.wait()
@@ -266,6 +278,8 @@ class FileStream:
     async def peek(self, after: Position | None) -> StoredRecord | None:
         """The first durable record after a Position, None when there is none now."""
         sequence = self._sequence(after)
+        if (newest := self._tail.after(sequence)) is not None:
+            return StoredRecord(self.position(newest[0][0]), newest[0][1]) if newest else None
         while (segment := self._segment_after(sequence)) is not None:
             batch = await self._some(segment, 0, sequence)
             if batch.records:
@@ -392,8 +406,9 @@ class FileStream:
 
     def _committed(self, group: Group) -> None:
         self._refusal = None
-        for index, items in enumerate(group.items):
-            self._tally.add(group.first_sequence + index, items)
+        self._tail.add(self._tally.last, group.first_sequence, group.records)
+        for index, record in enumerate(group.records):
+            self._tally.add(group.first_sequence + index, record.accepted)
         self._floor = max(self._floor, self._tally.last)
         if self._segments and self._segments[-1].path == group.segment.path:
             self._segments[-1] = group.segment
@@ -401,7 +416,7 @@ class FileStream:
             self._segments.append(group.segment)
         self.size_bytes += group.bytes
         if self.stream is Stream.ACCEPTED:
-            self._stats.appended_items += sum(group.items)
+            self._stats.appended_items += sum(record.accepted for record in group.records)
         self._stats.appended_bytes += group.bytes
         self._stats.commits += 1
         self._stats.commit_seconds += group.seconds

@@ -1,0 +1,53 @@
+"""The newest records of a stream, kept in memory: who reads at the log's end needs neither the disk nor a thread."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+
+from llm_obs_core.model import LogRecord
+
+__all__ = ["Tail"]
+
+
+class Tail:
+    """Durable records, oldest out first.
+
+    Args:
+        most_bytes: Payload that is kept; 0 keeps nothing.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        self._sequences: list[int] = []
+        self._records: list[LogRecord] = []
+        self._bytes = 0
+        self._after: int | None = None
+
+    def add(self, before: int, first: int, records: Sequence[LogRecord]) -> None:
+        """Adds the records of a commit.
+
+        Args:
+            before: The stream's last sequence before them, 0 when there was none.
+            first: Of the first record; the others follow without gaps.
+            records: In order.
+        """
+        if self._after is None:
+            self._after = before
+        self._sequences += range(first, first + len(records))
+        self._records += records
+        self._bytes += sum(len(record.payload) for record in records)
+        gone = 0
+        while self._bytes > self._most_bytes and gone < len(self._records):
+            self._bytes -= len(self._records[gone].payload)
+            gone += 1
+        if gone:
+            self._after = self._sequences[gone - 1]
+            del self._sequences[:gone], self._records[:gone]
+
+    def after(self, sequence: int) -> list[tuple[int, LogRecord]] | None:
+        """The records after a sequence; None when some of them may not be here."""
+        if self._after is None or sequence < self._after:
+            return None
+        start = bisect_right(self._sequences, sequence)
+        return list(zip(self._sequences[start:], self._records[start:], strict=True))
