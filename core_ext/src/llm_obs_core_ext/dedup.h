@@ -11,8 +11,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define DEDUP_START_SLOTS 1024
+#define DEDUP_MAP_BYTES (4 << 20)
 #define DEDUP_ID_BITS 48 /* `rest` has 16 bits of the identity above 48 of the facts */
 
 typedef struct {
@@ -30,6 +32,23 @@ typedef struct {
     size_t full; /* slots of a generation that grows no more */
     uint64_t evicted;
 } Dedup;
+
+/* Slots of zeros. Large tables come in huge pages, where the system has them: every look is at a page of its own. */
+static DedupSlot *dedup_alloc(size_t size) {
+    size_t bytes = size * sizeof(DedupSlot);
+    if (bytes < DEDUP_MAP_BYTES) return (DedupSlot *)calloc(size, sizeof(DedupSlot));
+    void *slots = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (slots == MAP_FAILED) return NULL;
+    madvise(slots, bytes, MADV_HUGEPAGE);
+    return (DedupSlot *)slots;
+}
+
+static void dedup_free(DedupTable *table) {
+    size_t bytes = table->size * sizeof(DedupSlot);
+    if (bytes < DEDUP_MAP_BYTES) free(table->slots);
+    else if (table->slots) munmap(table->slots, bytes);
+    table->slots = NULL;
+}
 
 static inline uint64_t dedup_u64(const uint8_t *p) {
     uint64_t value;
@@ -113,13 +132,13 @@ static inline DedupSlot *dedup_slot(const DedupTable *table, uint64_t id, uint64
 static inline size_t dedup_room(const DedupTable *table) { return table->size / 3 * 2; }
 
 static int dedup_grow(DedupTable *table, size_t size) {
-    DedupTable bigger = {calloc(size, sizeof(DedupSlot)), size, table->used};
+    DedupTable bigger = {dedup_alloc(size), size, table->used};
     if (!bigger.slots) return 0;
     for (size_t at = 0; at < table->size; at++) {
         DedupSlot *slot = table->slots + at;
         if (slot->id) *dedup_slot(&bigger, slot->id, slot->rest) = *slot;
     }
-    free(table->slots);
+    dedup_free(table);
     *table = bigger;
     return 1;
 }
@@ -131,9 +150,9 @@ static void dedup_rotate(Dedup *index) {
     if (fresh.size == index->full) {
         memset(fresh.slots, 0, fresh.size * sizeof(DedupSlot));
     } else {
-        free(fresh.slots);
+        dedup_free(&fresh);
         fresh.size = index->full;
-        fresh.slots = calloc(fresh.size, sizeof(DedupSlot));
+        fresh.slots = dedup_alloc(fresh.size);
     }
     fresh.used = 0;
     if (fresh.slots) {

@@ -2,7 +2,6 @@
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport uint8_t, uint64_t
-from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
 from llm_obs_core_ext.batch cimport SpanBatch, SpanRow
@@ -26,6 +25,8 @@ cdef extern from "dedup.h" nogil:
     enum:
         DEDUP_START_SLOTS
         DEDUP_ID_BITS
+    DedupSlot* dedup_alloc(size_t size)
+    void dedup_free(DedupTable* table)
     void dedup_siphash(const uint64_t* key, const uint8_t* p, size_t n, uint64_t* out)
     uint64_t dedup_facts(const uint64_t* secret, const uint8_t* p, size_t n)
     void dedup_prefetch(const Dedup* index, uint64_t id)
@@ -78,8 +79,8 @@ cdef class DedupIndex:
         self.index.full = self.max_bytes // 2 // sizeof(DedupSlot)
 
     def __dealloc__(self):
-        free(self.index.current.slots)
-        free(self.index.previous.slots)
+        dedup_free(&self.index.current)
+        dedup_free(&self.index.previous)
 
     @property
     def entries(self):
@@ -115,7 +116,7 @@ cdef class DedupIndex:
 
     cdef int begin(self) except -1:
         cdef size_t size = min(<size_t> DEDUP_START_SLOTS, self.index.full)
-        self.index.current.slots = <DedupSlot*> calloc(size, sizeof(DedupSlot))
+        self.index.current.slots = dedup_alloc(size)
         if self.index.current.slots == NULL:
             raise MemoryError
         self.index.current.size = size

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from llm_obs_core.columnar import ColumnBatch, pack
@@ -23,32 +23,34 @@ class Derived(NamedTuple):
     """One batch for the derived stream, and what was counted.
 
     Attributes:
+        opened: The range's records.
         records: Measures of each tenant, then the record that ends the batch.
         duplicates: Spans that had been seen before.
         replaced: Spans that had been seen before with other facts.
         unreadable: Items of records that cannot be read.
     """
 
+    opened: list[Opened]
     records: list[LogRecord]
     duplicates: int
     replaced: int
     unreadable: int
 
 
-def derive(opened: Sequence[Opened], after: Position | None, index: DedupIndex) -> Derived:
+def derive(records: Iterable[Opened], after: Position | None, index: DedupIndex) -> Derived:
     """What is derived from a range.
 
     Args:
-        opened: The range's records.
+        records: The range's records; each is looked at as it comes, while its bytes are near.
         after: The last record before it.
         index: The spans that were seen; those of the range are added.
     """
-    covers = Covers(opened[0].position, opened[-1].position, after)
-    received_ns = max(item.record.received_ns for item in opened)
+    opened: list[Opened] = []
     masks: list[Mask] = []
     measured: dict[str, list[SpanBatch]] = {}
     duplicates = replaced = 0
-    for item in opened:
+    for item in records:
+        opened.append(item)
         if not isinstance(item.rows, SpanBatch) or item.record.target:
             continue
         marks = index.mark(item.rows, item.record.tenant.encode())
@@ -60,7 +62,9 @@ def derive(opened: Sequence[Opened], after: Position | None, index: DedupIndex) 
             replaced += marks.replaced
         if len(rows):
             measured.setdefault(item.record.tenant, []).append(rows)
-    records = [record for tenant, rows in measured.items() for record in _measures(tenant, rows, covers, received_ns)]
+    covers = Covers(opened[0].position, opened[-1].position, after)
+    received_ns = max(item.record.received_ns for item in opened)
+    derived = [record for tenant, rows in measured.items() for record in _measures(tenant, rows, covers, received_ns)]
     unreadable = [item for item in opened if item.rows is None]
     covered = Covered(
         records=len(opened),
@@ -69,13 +73,13 @@ def derive(opened: Sequence[Opened], after: Position | None, index: DedupIndex) 
         masks=tuple(masks),
         unreadable=tuple(item.position.sequence for item in unreadable),
     )
-    records.append(covered_record(covered, covers, received_ns))
-    return Derived(records, duplicates, replaced, sum(item.record.accepted for item in unreadable))
+    derived.append(covered_record(covered, covers, received_ns))
+    return Derived(opened, derived, duplicates, replaced, sum(item.record.accepted for item in unreadable))
 
 
-def remember(opened: Sequence[Opened], index: DedupIndex) -> None:
+def remember(records: Iterable[Opened], index: DedupIndex) -> None:
     """Adds the spans of records that were derived from before, as after a restart."""
-    for item in opened:
+    for item in records:
         if isinstance(item.rows, SpanBatch) and not item.record.target:
             index.mark(item.rows, item.record.tenant.encode())
 

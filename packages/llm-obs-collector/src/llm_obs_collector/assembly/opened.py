@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from llm_obs_core.errors import LlmObsError
@@ -32,9 +32,9 @@ class Opened(NamedTuple):
     reason: str = ""
 
 
-def open_records(records: Sequence[StoredRecord], reader: RecordReader) -> list[Opened]:
-    """Reads the rows of each record; for a thread."""
-    return [_open(item, reader) for item in records]
+def open_records(records: Iterable[StoredRecord], reader: RecordReader) -> Iterator[Opened]:
+    """Reads the rows of each record, one by one; for a thread."""
+    return (_open(item, reader) for item in records)
 
 
 def _open(item: StoredRecord, reader: RecordReader) -> Opened:

@@ -21,7 +21,7 @@ from llm_obs_core_ext.dedup import DedupIndex
 
 from llm_obs_collector.assembly.covered import covered_of
 from llm_obs_collector.assembly.derive import Derived, derive, remember
-from llm_obs_collector.assembly.opened import Opened, OpenedCache, open_records
+from llm_obs_collector.assembly.opened import OpenedCache, open_records
 from llm_obs_collector.assembly.ranges import RangeReader
 from llm_obs_collector.intake import Intake, IntakeLimits, Unit
 from llm_obs_collector.signals import RecordReader
@@ -32,7 +32,7 @@ __all__ = ["READER", "Assembly", "AssemblyStatus"]
 READER: Final = "_assembly"
 """Its name as a reader of the accepted stream; no sink can have it."""
 
-LIMITS: Final = IntakeLimits(max_items=16_384, max_bytes=16 * 1024 * 1024, flush_interval_s=0.04)
+LIMITS: Final = IntakeLimits(max_items=16_384, max_bytes=16 * 1024 * 1024, flush_interval_s=0.025)
 """A range is small, so that what is accepted is derived within 100 ms, and large enough to be worth a sync."""
 
 REMEMBERED_BYTES: Final = 64 * 1024 * 1024
@@ -219,7 +219,7 @@ class Assembly:
 
     async def _bring(self, records: list[StoredRecord]) -> None:
         assert self._accepted is not None
-        opened, derived = await asyncio.to_thread(self._work, records, self._covered)
+        derived = await asyncio.to_thread(self._work, records, self._covered)
         writer = self._log.writer(Stream.DERIVED)
         while True:
             try:
@@ -228,7 +228,7 @@ class Assembly:
             except RetryableError as error:  # no room: nothing is dropped, what is accepted waits
                 self._failed(error)
                 await self._clock.sleep(RETRY_S)
-        self._cache.put(records[-1].position, opened)
+        self._cache.put(records[-1].position, derived.opened)
         self._last_derived, self._covered = appended[-1].position, records[-1].position
         self._trouble = ""
         self._duplicates += derived.duplicates
@@ -239,9 +239,8 @@ class Assembly:
             self._observe((now_ns - item.record.received_ns) / 1e9)
         await self._accepted.commit(self._covered)
 
-    def _work(self, records: list[StoredRecord], after: Position | None) -> tuple[list[Opened], Derived]:
-        opened = open_records(records, self._records)
-        return opened, derive(opened, after, self._index)
+    def _work(self, records: list[StoredRecord], after: Position | None) -> Derived:
+        return derive(open_records(records, self._records), after, self._index)
 
     def _ranges(self, units: list[Unit]) -> list[list[StoredRecord]]:
         """The records in ranges none of which a cut falls into."""

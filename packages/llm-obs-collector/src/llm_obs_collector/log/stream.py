@@ -383,6 +383,7 @@ class FileStream:
             freed += segment.size_bytes
             self.size_bytes -= segment.size_bytes
             self._tally.forget(segment.last)
+            self._tail.forget(segment.last)
         return freed
 
     # --- From the committer ------------------------------------------------------------------------------------------

@@ -45,6 +45,15 @@ class Tail:
             self._after = self._sequences[gone - 1]
             del self._sequences[:gone], self._records[:gone]
 
+    def forget(self, sequence: int) -> None:
+        """Drops the records up to a sequence: they were trimmed."""
+        if self._after is None or sequence <= self._after:
+            return
+        gone = bisect_right(self._sequences, sequence)
+        self._bytes -= sum(len(record.payload) for record in self._records[:gone])
+        self._after = sequence
+        del self._sequences[:gone], self._records[:gone]
+
     def after(self, sequence: int) -> list[tuple[int, LogRecord]] | None:
         """The records after a sequence; None when some of them may not be here."""
         if self._after is None or sequence < self._after:

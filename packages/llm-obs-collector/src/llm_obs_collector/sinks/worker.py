@@ -16,7 +16,7 @@ from llm_obs_core.errors import ConfigError, LlmObsError, RetryableError
 from llm_obs_core.interfaces import Feed, Log, Sink, SinkLimits, StoredRecord
 from llm_obs_core.model import PayloadKind, Position, Stream
 
-from llm_obs_collector.assembly.opened import OpenedCache, open_records
+from llm_obs_collector.assembly.opened import Opened, OpenedCache, open_records
 from llm_obs_collector.assembly.ranges import RangeReader
 from llm_obs_collector.intake import Intake, IntakeLimits, Unit
 from llm_obs_collector.signals import RecordReader
@@ -335,9 +335,12 @@ class SinkWorker:
             opened = self._cache.get(batch.covers.last)
             if opened is None:
                 records = await reader.read(batch.covers.after, batch.covers.last)
-                opened = await asyncio.to_thread(open_records, records, self._records)
+                opened = await asyncio.to_thread(self._opened, records)
             batches.append(batch._replace(opened=opened))
         return await asyncio.to_thread(self._work, batches) if batches else None
+
+    def _opened(self, records: list[StoredRecord]) -> list[Opened]:
+        return list(open_records(records, self._records))
 
     def _work(self, batches: list[Batch]) -> Prepared:
         return self._delivery.prepare(load(self.name, batches, self._sink.limits, self._records))
