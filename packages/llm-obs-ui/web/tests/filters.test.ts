@@ -94,7 +94,7 @@ test("the filter language is known by its first words, and left to the server", 
     "not model = a",
     "(cost > 1 or cost < 2)",
     "name ~ ^x",
-    "modle = a",
+    "mdl = a",
   ])
     assert.deepEqual(parseTyped(typed), { word: "where", text: typed });
   for (const typed of ["POST /chat", "where are my orders", "search", "exists", "a b = c"])
