@@ -109,7 +109,7 @@ async def test_filters_reach_the_reader_as_a_tree_and_as_text(client: httpx.Asyn
 
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"text": "model ="}, "expected a value, got the end (at whereText, character 8)"),
-    ({"text": "moddel = a"}, "got 'moddel' (at whereText, character 1)"),
+    ({"text": "mdl = a"}, "got 'mdl' (at whereText, character 1)"),
     ({"where": {}}, "expected one of: and, or, not, field, got none of them (at where)"),
     ({"where": {"and": [{"field": "model", "op": "EQ"}]}}, "a value beside the field, got none (at where.and[0]"),
     ({"where": {"field": "model", "value": "a"}}, "expected an operator beside the field"),
