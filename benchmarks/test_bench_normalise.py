@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from llm_obs_core import normalizer, semconv
+from llm_obs_core import semconv
 from llm_obs_core.interfaces import PriceKey
 from llm_obs_core.pricing.cost import cost_nano_usd
 from llm_obs_core.pricing.usage import counts_of, settle
@@ -14,7 +14,7 @@ from llm_obs_core_ext.emit import Edits, emit
 from llm_obs_core_ext.normalise import CompiledRules
 from llm_obs_core_ext.price import PriceBook
 from llm_obs_core_ext.scan import scan
-from llm_obs_enrich.normalizer import GenAiNormalizer
+from llm_obs_enrich.normalizer import GenAiNormalizer, apply
 from llm_obs_enrich.pricing import BundledPricer
 
 from benchmarks.test_bench_scan import fastest_ns, request
@@ -27,7 +27,7 @@ def in_python(batch: SpanBatch) -> int:
     """Rules and prices of every span, one after the other; the sum of the costs."""
     total = 0
     for span in batch.spans():
-        values = normalizer.apply(RULES, span.attributes, is_root=span.parent_span_id is None)
+        values = apply(RULES, span.attributes, is_root=span.parent_span_id is None)
         tokens = settle(counts_of(values))
         key = PriceKey(
             str(values[semconv.PROVIDER_NAME]),
