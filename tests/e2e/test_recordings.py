@@ -41,7 +41,8 @@ PRICES = {
 ERRORS = {400: "BadRequestError", 401: "AuthenticationError", 404: "NotFoundError", 429: "RateLimitError"}
 FINISH = {"tool_calls": "tool_call", "function_call": "tool_call"}
 
-QUERY = """query($session: String) { traces(filter: {sessionId: $session}, first: 2) { nodes { id callCount } } }"""
+QUERY = """query($session: FilterValue) {
+  traces(where: {field: "session_id", op: EQ, value: $session}, first: 2) { nodes { id callCount } } }"""
 SPANS = """query($id: ID!) { trace(id: $id) { spans(ids: null) { operation requestModel responseModel finishReason
   errorType httpStatus stream costNanoUsd priceId responseId status usage { inputTokens outputTokens cacheRead
   outputReasoning } attributes content { slot body } } } }"""
