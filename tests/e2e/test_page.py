@@ -518,3 +518,20 @@ def test_signing_in_out_and_in_anew_when_the_session_has_ended(look: Open, store
         assert all("401" in text for text in watched.complaints), json.dumps(watched.complaints)
         watched.complaints.clear()
         watched.close()
+
+
+def test_a_filter_in_words_finds_traces_and_says_what_is_wrong(look: Open) -> None:
+    watched = look("/traces")
+    page = watched.page
+    page.keyboard.press("/")
+    page.keyboard.type('model contains "claude" and duration_ns > 1000000000')
+    page.keyboard.press("Enter")
+    watched.settle()
+    assert query(watched)["where"] == ['model contains "claude" and duration_ns > 1000000000']
+    rows = page.locator("tr", has=page.locator(".row-link")).all_inner_texts()
+    assert rows and all("claude" in row for row in rows)
+    page.get_by_role("button", name="Clear").click()
+    watched.settle()
+    page.get_by_role("combobox", name="Add a filter").fill("costs > 3")
+    page.keyboard.press("Enter")
+    page.get_by_role("alert").filter(has_text="costs").wait_for()
