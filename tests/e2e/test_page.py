@@ -529,7 +529,8 @@ def test_a_filter_in_words_finds_traces_and_says_what_is_wrong(look: Open) -> No
     watched.settle()
     assert query(watched)["where"] == ['model contains "claude" and duration_ns > 1000000000']
     rows = page.locator("tr", has=page.locator(".row-link")).all_inner_texts()
-    assert rows and all("claude" in row for row in rows)
+    assert rows
+    assert all("claude" in row for row in rows)
     page.get_by_role("button", name="Clear").click()
     watched.settle()
     page.get_by_role("combobox", name="Add a filter").fill("costs > 3")
