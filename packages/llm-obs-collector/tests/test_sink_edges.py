@@ -1,0 +1,275 @@
+"""The edges of what is derived and delivered: letters that come back again, failures at a bad moment, what is left
+behind when something ends."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from feeding import Box, Filled, feeding, make_worker, opened, spans_record, until
+from llm_obs_collector.assembly.ranges import RangeReader
+from llm_obs_collector.sinks.letters import DeadLetters
+from llm_obs_collector.sinks.resend import resend
+from llm_obs_collector.sinks.worker import SinkWorker
+from llm_obs_core import semconv
+from llm_obs_core.errors import PermanentError, RetryableError, StoreError
+from llm_obs_core.interfaces import Appended, LogWriter, SinkWrite, StoredRecord
+from llm_obs_core.model import LogRecord, Position, RecordKind, Stream
+from llm_obs_core_ext.scan import scan
+from llm_obs_testing.log import MemoryLog
+from llm_obs_testing.otlp import request
+from llm_obs_testing.spans import make_span
+
+CALL = {semconv.OPERATION_NAME: "chat", semconv.REQUEST_MODEL: "gpt-4o"}
+
+
+def settled(worker: SinkWorker) -> Any:
+    async def holds() -> bool:
+        counts = await worker.counts()
+        return counts.queued == counts.undecided == 0
+
+    return holds
+
+
+def kept_spans(root: Path) -> list[int]:
+    """The spans of all letters."""
+    kept = DeadLetters(root, "box")
+    return sorted(int.from_bytes(span.span_id, "big") for letter in kept for span in scan(kept.payload(letter)).spans())
+
+
+def calls(*numbers: int, tenant: str = "default") -> LogRecord:
+    """A record of model calls."""
+    payload = request([make_span(number, attributes=CALL) for number in numbers])
+    digest = hashlib.blake2b(repr((numbers, tenant)).encode(), digest_size=16).digest()
+    return LogRecord(RecordKind.SPANS, tenant, 1, digest, len(numbers), 0, payload)
+
+
+def tasks() -> set[asyncio.Task[Any]]:
+    return asyncio.all_tasks() - {asyncio.current_task()}  # type: ignore[arg-type]
+
+
+# --- Dead letters ----------------------------------------------------------------------------------------------------
+async def test_letters_of_one_record_that_are_refused_again_do_not_replace_each_other(tmp_path: Path) -> None:
+    box = Box()
+    answers: list[BaseException] = [PermanentError("no 1", items=[0]), RetryableError("away")]
+    box.refuses = lambda _: answers.pop(0) if answers else None
+    async with opened(tmp_path) as log, feeding(tmp_path, log, box, retry_attempts=1) as worker:
+        await log.append(spans_record(1, 2))
+        await until(settled(worker))
+        assert sorted(letter.cause for letter in DeadLetters(tmp_path, "box")) == ["gave_up", "refused"]
+        box.refuses = lambda numbers: PermanentError("no") if numbers else None
+        for cause in ("refused", "gave_up"):
+            (again,) = [letter for letter in DeadLetters(tmp_path, "box") if letter.cause == cause]
+            assert (await resend(log.log, worker.letters, [again.id])).spans == 1
+            await until(settled(worker))
+        counts = await worker.counts()
+    assert kept_spans(tmp_path) == [1, 2]
+    assert (counts.exact, counts.stored, sum(counts.dead_letter.values())) == (True, 0, 4)
+    assert {letter.position.sequence for letter in DeadLetters(tmp_path, "box")} == {1}
+
+
+async def test_letters_of_one_record_in_one_load_do_not_replace_each_other(tmp_path: Path) -> None:
+    box = Box(flush_interval_s=1.0)
+    answers: list[BaseException] = [PermanentError("no 1", items=[0]), RetryableError("away")]
+    box.refuses = lambda _: answers.pop(0) if answers else None
+    async with opened(tmp_path) as log:
+        async with feeding(tmp_path, log, box, retry_attempts=1) as worker:
+            await log.append(spans_record(1, 2))
+            await until(settled(worker))
+        await resend(log.log, worker.letters)
+        assert worker.letters.count() == 0
+        box.refuses = lambda numbers: PermanentError("no 2") if 2 in numbers else None
+        async with feeding(tmp_path, log, box) as worker:
+            await until(settled(worker))
+            assert (await worker.counts()).exact
+    assert (kept_spans(tmp_path), box.numbers) == ([2], [1])
+
+
+async def test_a_letter_that_is_refused_again_before_the_first_is_removed_is_kept(tmp_path: Path) -> None:
+    box = Box()
+    box.refuses = lambda numbers: PermanentError("no") if numbers else None
+    async with opened(tmp_path) as log, feeding(tmp_path, log, box) as worker:
+        await log.append(spans_record(1))
+        await until(settled(worker))
+        refused = worker.letters.remove
+
+        class Slow(DeadLetters):
+            def remove(self, letter: Any) -> None:
+                asyncio.run_coroutine_threadsafe(until(settled(worker)), loop).result()
+                refused(letter)
+
+        loop = asyncio.get_running_loop()
+        await resend(log.log, Slow(tmp_path, "box"))
+        await until(settled(worker))
+    assert kept_spans(tmp_path) == [1]
+
+
+async def test_measures_that_are_sent_again_together_are_all_stored(tmp_path: Path) -> None:
+    box = Box()
+
+    def refuse(write: SinkWrite) -> PermanentError | None:
+        measures = [part for part in write.parts if part.kind == "measures"]
+        return PermanentError("no measures") if measures else None
+
+    write = box.write
+
+    async def refusing(what: SinkWrite) -> None:
+        if (failure := refuse(what)) is not None:
+            raise failure
+        await write(what)
+
+    box.write = refusing  # type: ignore[method-assign]
+    async with opened(tmp_path) as log, feeding(tmp_path, log, box) as worker:
+        for tenant in ("default", "acme"):
+            await log.append(calls(1, tenant=tenant))
+            await until(settled(worker))
+            assert (await worker.counts()).exact
+        kept = list(worker.letters)
+        assert [(letter.kind, letter.position.stream) for letter in kept] == [("MEASURES", Stream.DERIVED)] * 2
+        box.write = write  # type: ignore[method-assign]
+        await resend(log.log, worker.letters)
+        await until(settled(worker))
+        counts = await worker.counts()
+    assert sum(box.measures.values()) == 2
+    assert set(box.measures) == {letter.position for letter in kept}
+    assert (counts.exact, counts.stored) == (True, 4)
+
+
+# --- Failures at a bad moment ----------------------------------------------------------------------------------------
+class _BrokenFeed:
+    """A feed whose reading fails when told to."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+        self.broken: Exception | None = None
+        self.broke = asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    async def read(self, after: Position | None) -> AsyncIterator[StoredRecord]:
+        async for item in self._inner.read(after):
+            if self.broken is not None and item.position.sequence > 1:
+                self.broke.set()
+                raise self.broken
+            yield item
+
+
+async def test_a_stop_leaves_no_write_behind_when_the_log_cannot_be_read(tmp_path: Path) -> None:
+    before = tasks()
+    box = Box()
+    box.gate = asyncio.Event()
+    async with opened(tmp_path) as log:
+        worker = make_worker(tmp_path, log, box, timeout_s=1e6, drain_s=0.05)
+        await worker.open()
+        feed = worker._derived = _BrokenFeed(worker._derived)  # type: ignore[assignment]
+        feed.broken = RetryableError("a segment that can be read")  # type: ignore[attr-defined]
+        worker.start()
+        await log.append(spans_record(1))
+        await until(lambda: box.writing)
+        await log.append(spans_record(2))
+        await asyncio.wait_for(feed.broke.wait(), 5.0)  # type: ignore[attr-defined]
+        await asyncio.sleep(0.02)
+        await asyncio.wait_for(worker.stop(), 5.0)
+        assert box.writing == 0
+    await asyncio.sleep(0)
+    assert tasks() <= before
+
+
+async def test_a_range_whose_rest_cannot_be_asked_for_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("llm_obs_collector.assembly.ranges.PATIENCE_S", 0.01)
+    before = tasks()
+    log = MemoryLog("test")
+    await log.start()
+    await log.writer(Stream.ACCEPTED).append([spans_record(1)])
+    feed = log.feed(Stream.ACCEPTED, "")
+
+    async def newest() -> None:
+        raise RetryableError("a segment that can be read")
+
+    feed.newest = newest  # type: ignore[assignment, method-assign]
+    reader = RangeReader(feed)
+    with pytest.raises(RetryableError):
+        await reader.read(None, Position("test", 0, 2))
+    await reader.close()
+    assert tasks() <= before
+
+
+async def test_the_ledger_is_exact_when_records_come_while_a_sink_is_started_again(tmp_path: Path) -> None:
+    box = Box()
+    box.failures = [None, StoreError("a write that begins behind 3")]
+    async with opened(tmp_path) as log, feeding(tmp_path, log, box) as worker:
+        await log.append(spans_record(1))
+        await until(settled(worker))
+        assert worker._derived is not None
+        peek, numbers = worker._derived.peek, iter(range(100, 10_000))
+
+        async def slowly(after: Position | None) -> StoredRecord | None:
+            if box.starts == 2:
+                await log.append(spans_record(next(numbers)))
+            return await peek(after)
+
+        worker._derived.peek = slowly  # type: ignore[method-assign]
+        await log.append(spans_record(2))
+        await until(lambda: box.starts == 2)
+        await until(settled(worker))
+        counts = await worker.counts()
+        assert (counts.exact, counts.recovered, counts.lost) == (True, 0, 0)
+        assert counts.stored == counts.logged == len(box.numbers)
+
+
+class _Unsure:
+    """A writer that appends and then says that it did not, once."""
+
+    def __init__(self, inner: LogWriter) -> None:
+        self._inner = inner
+        self.unsure = 1
+
+    async def append(self, records: Sequence[LogRecord], **fields: Any) -> Sequence[Appended]:
+        found = await self._inner.append(records, **fields)
+        if self.unsure:
+            self.unsure -= 1
+            raise RetryableError("an answer of the log", got="none in time")
+        return found
+
+
+async def test_an_append_of_which_nobody_knows_whether_it_went_well_holds_nothing_up(tmp_path: Path) -> None:
+    log = MemoryLog("test")
+    unsure = _Unsure(log.writer(Stream.DERIVED))
+    inner = log.writer
+    log.writer = lambda stream: unsure if stream is Stream.DERIVED else inner(stream)  # type: ignore
+    await log.start()
+    filled, box = Filled(log), Box()
+    await filled.assembly.open()
+    filled.assembly.start()
+    async with feeding(tmp_path, filled, box) as worker:
+        await filled.append(calls(1, 2))
+        await until(settled(worker))
+        await filled.append(calls(2, 3))
+        await until(settled(worker))
+        counts = await worker.counts()
+        assert (sorted(box.numbers), sum(box.measures.values())) == ([1, 2, 3], 3)
+        assert (counts.exact, counts.duplicate) == (True, 1)
+        assert (await filled.assembly.status()).trouble == ""
+    await filled.assembly.stop()
+
+
+async def test_an_older_versions_store_without_a_position_goes_on_at_its_cursor(tmp_path: Path) -> None:
+    box = Box(keeps_position=False)
+    async with opened(tmp_path, derive=False) as log:
+        held = [await log.append(calls(number)) for number in range(1, 6)]
+        await log.feed(Stream.ACCEPTED, "box").commit(held[2])
+        worker = make_worker(tmp_path, log, box)
+        await worker.open()
+        log.assembly.start([cut for cut in (worker.cut,) if cut is not None])
+        worker.start()
+        await until(settled(worker))
+        counts = await worker.counts()
+        assert (counts.exact, counts.stored, counts.lost) == (True, 2, 0)
+        await worker.stop()
+    assert sorted(box.numbers) == [4, 5]
+    assert sum(box.measures.values()) == 2
