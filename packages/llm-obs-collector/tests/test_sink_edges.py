@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from feeding import Box, Filled, feeding, make_worker, opened, spans_record, until
+from feeding import Box, Filled, Hands, feeding, make_worker, opened, spans_record, until
+from llm_obs_collector.assembly.opened import Opened, OpenedCache
 from llm_obs_collector.assembly.ranges import RangeReader
+from llm_obs_collector.intake import Intake, IntakeLimits
+from llm_obs_collector.log.tail import OBJECT_BYTES
 from llm_obs_collector.sinks.letters import DeadLetters
 from llm_obs_collector.sinks.resend import resend
 from llm_obs_collector.sinks.worker import SinkWorker
@@ -273,3 +276,40 @@ async def test_an_older_versions_store_without_a_position_goes_on_at_its_cursor(
         await worker.stop()
     assert sorted(box.numbers) == [4, 5]
     assert sum(box.measures.values()) == 2
+
+
+# --- Memory ----------------------------------------------------------------------------------------------------------
+async def test_what_waits_for_a_sink_that_is_away_is_bounded_however_small_its_records(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("llm_obs_collector.intake.READ_AHEAD_BYTES", 20 * OBJECT_BYTES)
+    log = MemoryLog("test")
+    await log.start()
+    for number in range(100):
+        await log.writer(Stream.ACCEPTED).append([spans_record(number + 1)])
+    intake = Intake(log.feed(Stream.ACCEPTED, ""), None, IntakeLimits(1, 1, 0.0), Hands().clock())
+    await asyncio.sleep(0.01)
+    assert 10 < len(intake._waiting) <= 21
+    for _ in range(100):
+        assert len(await intake.take()) == 1
+    await intake.close()
+
+
+def test_scanned_records_are_counted_with_their_objects_and_only_once() -> None:
+    def opened_at(*numbers: int) -> list[Opened]:
+        return [Opened(Position("test", 0, number), spans_record(number), None) for number in numbers]
+
+    cache = OpenedCache(10 * OBJECT_BYTES)
+    for number in range(1, 101):
+        cache.put(Position("test", 0, number), opened_at(number))
+        cache.put(Position("test", 0, number), opened_at(number))
+        assert cache.nbytes <= 10 * OBJECT_BYTES
+    kept = [number for number in range(1, 101) if cache.get(Position("test", 0, number))]
+    assert 5 < len(kept) <= 10
+    assert kept == list(range(101 - len(kept), 101))
+    cache.forget(Position("test", 0, 98))
+    assert [number for number in kept if cache.get(Position("test", 0, number))] == [99, 100]
+    cache.forget(Position("test", 0, 100))
+    assert cache.nbytes == 0
+    cache.put(Position("test", 0, 200), opened_at(*range(101, 201)))  # larger than all of it
+    assert (cache.nbytes, cache.get(Position("test", 0, 200))) == (0, None)
