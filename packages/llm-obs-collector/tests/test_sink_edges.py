@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from feeding import Box, Filled, Hands, feeding, make_worker, opened, spans_record, until
 from llm_obs_collector.assembly.opened import Opened, OpenedCache
 from llm_obs_collector.assembly.ranges import RangeReader
 from llm_obs_collector.intake import Intake, IntakeLimits
 from llm_obs_collector.log.tail import OBJECT_BYTES
+from llm_obs_collector.signals import RecordReader
+from llm_obs_collector.sinks import Workers
 from llm_obs_collector.sinks.letters import DeadLetters
 from llm_obs_collector.sinks.resend import resend
 from llm_obs_collector.sinks.worker import SinkWorker
@@ -313,3 +316,41 @@ def test_scanned_records_are_counted_with_their_objects_and_only_once() -> None:
     assert cache.nbytes == 0
     cache.put(Position("test", 0, 200), opened_at(*range(101, 201)))  # larger than all of it
     assert (cache.nbytes, cache.get(Position("test", 0, 200))) == (0, None)
+
+
+async def test_a_record_that_breaks_its_reader_holds_nothing_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = RecordReader.rows
+
+    def broken(self: RecordReader, record: LogRecord) -> Any:
+        if record.tenant == "poison":
+            raise ValueError("a bug")
+        return rows(self, record)
+
+    monkeypatch.setattr(RecordReader, "rows", broken)
+    box = Box()
+    async with opened(tmp_path) as log, feeding(tmp_path, log, box) as worker:
+        await log.append(spans_record(1, 2, tenant="poison"))
+        await log.append(spans_record(3))
+        await until(settled(worker))
+        counts = await worker.counts()
+        (letter,) = worker.letters
+    assert (box.numbers, counts.dead_letter, counts.exact) == ([3], {"unreadable": 2}, True)
+    assert letter.reason == "ValueError('a bug')"
+
+
+async def test_a_log_that_is_away_when_the_sinks_begin_is_asked_again() -> None:
+    answers: list[Any] = [RetryableError("a log"), OSError("gone"), True]
+
+    class Worker:
+        name = "box"
+
+        async def had_cursor(self) -> Any:
+            if isinstance(answer := answers.pop(0), Exception):
+                raise answer
+            return answer
+
+    workers = object.__new__(Workers)
+    workers._clock, workers._say = Hands().clock(), structlog.get_logger()
+    assert await workers._had_cursor(Worker()) is True  # type: ignore[arg-type]

@@ -42,8 +42,10 @@ def _open(item: StoredRecord, reader: RecordReader) -> Opened:
     record = item.record
     try:
         rows = reader.rows(record)
-    except LlmObsError as error:
-        return Opened(item.position, record, None, str(error))
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever is wrong with it: one record never holds up those after it
+        return Opened(item.position, record, None, str(error) if isinstance(error, LlmObsError) else repr(error))
     if len(rows) != record.accepted:
         return Opened(item.position, record, None, f"expected {record.accepted} items, got {len(rows)}")
     return Opened(item.position, record, rows)
