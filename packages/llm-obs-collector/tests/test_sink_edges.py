@@ -15,7 +15,7 @@ from feeding import Box, Filled, Hands, feeding, make_worker, opened, spans_reco
 from llm_obs_collector.assembly.opened import Opened, OpenedCache
 from llm_obs_collector.assembly.ranges import RangeReader
 from llm_obs_collector.intake import Intake, IntakeLimits
-from llm_obs_collector.log.tail import OBJECT_BYTES
+from llm_obs_collector.log.tail import OBJECT_BYTES, Tail
 from llm_obs_collector.signals import RecordReader
 from llm_obs_collector.sinks import Workers
 from llm_obs_collector.sinks.letters import DeadLetters
@@ -354,3 +354,62 @@ async def test_a_log_that_is_away_when_the_sinks_begin_is_asked_again() -> None:
     workers = object.__new__(Workers)
     workers._clock, workers._say = Hands().clock(), structlog.get_logger()
     assert await workers._had_cursor(Worker()) is True  # type: ignore[arg-type]
+
+
+async def test_what_a_transactional_store_has_of_a_range_that_is_given_up_becomes_letters_too(tmp_path: Path) -> None:
+    box = Box(max_items=2)
+    async with opened(tmp_path) as log, feeding(tmp_path, log, box, retry_attempts=1) as worker:
+        await log.append(spans_record(1, 2, 3, 4, 5))
+        await until(settled(worker))
+        box.failures = [None, None, RetryableError("away")]
+        await log.append(spans_record(11, 12, 13, 14, 15))
+        await until(settled(worker))
+        counts = await worker.counts()
+    assert (box.numbers, kept_spans(tmp_path)) == ([1, 2, 3, 4, 5], [11, 12, 13, 14, 15])
+    assert (counts.stored, counts.dead_letter, counts.exact) == (5, {"gave_up": 5}, True)
+
+
+async def test_spans_of_a_range_that_could_not_be_appended_are_no_duplicates_of_themselves(tmp_path: Path) -> None:
+    log = MemoryLog("test")
+    inner, failing = log.writer, [StoreError("a log that takes it")]
+
+    class Writer:
+        async def append(self, records: Sequence[LogRecord], **fields: Any) -> Sequence[Appended]:
+            if failing:
+                raise failing.pop()
+            return await inner(Stream.DERIVED).append(records, **fields)
+
+    log.writer = lambda stream: Writer() if stream is Stream.DERIVED else inner(stream)  # type: ignore
+    await log.start()
+    filled, box = Filled(log), Box()
+    await filled.assembly.open()
+    filled.assembly.start()
+    async with feeding(tmp_path, filled, box) as worker:
+        await filled.append(calls(1, 2))
+        await until(settled(worker))
+        assert ((await worker.counts()).duplicate, box.numbers, sum(box.measures.values())) == (0, [1, 2], 2)
+    await filled.assembly.stop()
+
+
+async def test_what_was_read_beyond_a_range_is_of_the_next_one() -> None:
+    log = MemoryLog("test")
+    await log.start()
+    for number in (1, 2, 3):
+        await log.writer(Stream.ACCEPTED).append([spans_record(number)])
+    del log._streams[Stream.ACCEPTED].records[1]
+    one, two, three = (Position("test", 0, number) for number in (1, 2, 3))
+    reader = RangeReader(log.feed(Stream.ACCEPTED, ""))
+    assert [item.position for item in await reader.read(None, two)] == [one]
+    assert [item.position for item in await reader.read(two, three)] == [three]
+    await reader.close()
+
+
+def test_what_was_trimmed_is_not_in_the_tail() -> None:
+    tail = Tail(1 << 20)
+    tail.add(4, 5, [spans_record(number) for number in (5, 6, 7)])
+    tail.forget(3)  # before all of it
+    assert tail.after(3) is None
+    assert [number for number, _ in tail.after(4) or ()] == [5, 6, 7]
+    tail.forget(6)
+    assert (tail.after(4), tail.after(5)) == (None, None)
+    assert [number for number, _ in tail.after(6) or ()] == [7]
