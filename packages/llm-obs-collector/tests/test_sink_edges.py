@@ -134,6 +134,7 @@ async def test_measures_that_are_sent_again_together_are_all_stored(tmp_path: Pa
             await log.append(calls(1, tenant=tenant))
             await until(settled(worker))
             assert (await worker.counts()).exact
+        await until(lambda: worker.letters.count() == 2)  # measures are no items: nothing is queued for them
         kept = list(worker.letters)
         assert [(letter.kind, letter.position.stream) for letter in kept] == [("MEASURES", Stream.DERIVED)] * 2
         box.write = write  # type: ignore[method-assign]
