@@ -10,11 +10,13 @@ from typing import Any, Final, NamedTuple
 from llm_obs_core.interfaces import Feed, StoredRecord
 from llm_obs_core.model import LogRecord, Position
 
+from llm_obs_collector.log.tail import OBJECT_BYTES
 from llm_obs_collector.timing import Clock
 
 __all__ = ["Intake", "IntakeLimits", "Unit", "Weight", "each_record"]
 
 READ_AHEAD_BYTES: Final = 8 * 1024 * 1024
+"""Memory of what is read and not taken yet."""
 
 
 class Weight(NamedTuple):
@@ -96,7 +98,7 @@ class Intake:
                     if taken and (items > self._limits.max_items or nbytes > self._limits.max_bytes):
                         return taken
                     taken.append(self._waiting.popleft())
-                    self._bytes -= _payload_bytes(head)
+                    self._bytes -= _memory(head)
                     self._room.set()
                 if self._broken is not None:
                     raise self._broken
@@ -150,7 +152,7 @@ class Intake:
                 unit = Unit(records, weight)
                 records = []
                 self._waiting.append(unit)
-                self._bytes += _payload_bytes(unit)
+                self._bytes += _memory(unit)
                 self._changed.set()
                 while self._bytes > READ_AHEAD_BYTES:
                     self._room.clear()
@@ -160,5 +162,5 @@ class Intake:
                 await close()
 
 
-def _payload_bytes(unit: Unit) -> int:
-    return sum(len(item.record.payload) for item in unit.records)
+def _memory(unit: Unit) -> int:
+    return sum(len(item.record.payload) + OBJECT_BYTES for item in unit.records)

@@ -11,6 +11,7 @@ from llm_obs_core.errors import LlmObsError
 from llm_obs_core.interfaces import Rows, StoredRecord
 from llm_obs_core.model import LogRecord, Position
 
+from llm_obs_collector.log.tail import OBJECT_BYTES
 from llm_obs_collector.signals import RecordReader
 
 __all__ = ["Opened", "OpenedCache", "open_records"]
@@ -41,8 +42,10 @@ def _open(item: StoredRecord, reader: RecordReader) -> Opened:
     record = item.record
     try:
         rows = reader.rows(record)
-    except LlmObsError as error:
-        return Opened(item.position, record, None, str(error))
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever is wrong with it: one record never holds up those after it
+        return Opened(item.position, record, None, str(error) if isinstance(error, LlmObsError) else repr(error))
     if len(rows) != record.accepted:
         return Opened(item.position, record, None, f"expected {record.accepted} items, got {len(rows)}")
     return Opened(item.position, record, rows)
@@ -52,7 +55,7 @@ class OpenedCache:
     """The newest covered ranges, by the last Position of each; used by several threads.
 
     Args:
-        most_bytes: Of payloads that are kept; rows take about as much again.
+        most_bytes: Of records that are kept; rows take about as much again.
     """
 
     def __init__(self, most_bytes: int) -> None:
@@ -63,15 +66,17 @@ class OpenedCache:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of payloads that are kept."""
+        """Bytes of records that are kept."""
         return self._bytes
 
     def put(self, last: Position, opened: list[Opened]) -> None:
         """Keeps a range; the oldest make room."""
-        nbytes = sum(len(item.record.payload) for item in opened)
+        nbytes = sum(len(item.record.payload) + OBJECT_BYTES for item in opened)
         if nbytes > self._most_bytes:
             return
         with self._lock:
+            if (before := self._kept.pop(last, None)) is not None:
+                self._bytes -= before[1]
             self._kept[last] = (opened, nbytes)
             self._bytes += nbytes
             while self._bytes > self._most_bytes:

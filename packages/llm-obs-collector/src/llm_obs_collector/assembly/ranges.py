@@ -68,7 +68,7 @@ class RangeReader:
                     self._stream = None  # it ended with the wait
                     return None
             return coming.result()
-        except asyncio.CancelledError:
+        except BaseException:  # cancelled, or the feed cannot be read: nobody waits for the record any more
             coming.cancel()
             with suppress(asyncio.CancelledError):
                 await asyncio.wait([coming])

@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 import structlog
-from llm_obs_core.errors import LlmObsError, RetryableError
+from llm_obs_core.errors import FencedError, LlmObsError, RetryableError
 from llm_obs_core.interfaces import Feed, Log, StoredRecord
 from llm_obs_core.model import Position, RecordKind, Stream
 from llm_obs_core_ext.dedup import DedupIndex
@@ -123,6 +123,10 @@ class Assembly:
             LlmObsError: The log cannot be read.
         """
         self._accepted = self._log.feed(Stream.ACCEPTED, READER)
+        await self._find()
+
+    async def _find(self) -> None:
+        assert self._accepted is not None
         newest = await self._log.feed(Stream.DERIVED, "").newest()
         if newest is not None:
             assert newest.record.covers is not None
@@ -172,15 +176,20 @@ class Assembly:
         )
 
     async def _run(self) -> None:
+        fenced = False
         while True:
             try:
                 if not self._running:
+                    if fenced:  # an append went well of which the log could not say so, or another process derives
+                        await self._find()
+                        fenced = False
                     await self._remember()
                     self._running = True
                 await self._derive()
             except Exception as error:  # the stage lives as long as the process: what is accepted waits for it
                 self._failed(error)
                 self._running = False
+                fenced |= isinstance(error, FencedError)
                 self._index = self._make_index()  # it may know spans that were not derived from in the end
                 asked_s = error.retry_after_s if isinstance(error, RetryableError) else None
                 await self._clock.sleep(asked_s or RETRY_S)
@@ -194,13 +203,15 @@ class Assembly:
         ranges: deque[tuple[Position | None, int]] = deque()
         nbytes = 0
         reader = RangeReader(self._log.feed(Stream.DERIVED, ""))
-        async for item in reader.each(None, self._last_derived):
-            if item.record.kind is RecordKind.COVERED and item.record.covers is not None:
-                ranges.append((item.record.covers.after, covered_of(item.record).nbytes))
-                nbytes += ranges[-1][1]
-                while nbytes > REMEMBERED_BYTES and len(ranges) > 1:
-                    nbytes -= ranges.popleft()[1]
-        await reader.close()
+        try:
+            async for item in reader.each(None, self._last_derived):
+                if item.record.kind is RecordKind.COVERED and item.record.covers is not None:
+                    ranges.append((item.record.covers.after, covered_of(item.record).nbytes))
+                    nbytes += ranges[-1][1]
+                    while nbytes > REMEMBERED_BYTES and len(ranges) > 1:
+                        nbytes -= ranges.popleft()[1]
+        finally:
+            await reader.close()
         if ranges:
             newest = await _range(self._log.feed(Stream.ACCEPTED, ""), ranges[0][0], self._covered)
             await asyncio.to_thread(lambda: remember(open_records(newest, self._records), self._index))

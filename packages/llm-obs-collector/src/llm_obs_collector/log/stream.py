@@ -35,7 +35,7 @@ T = TypeVar("T")
 DIGEST_BYTES: Final = 16
 MAX_TENANT_BYTES: Final = 255
 TAIL_BYTES: Final = 16 * 1024 * 1024
-"""Payload of the newest records that is kept in memory for those who read at the end."""
+"""Memory of the newest records, which are kept for those who read at the end."""
 
 HEADER_BYTES: Final = 128
 """About what a record takes beside its payload."""
@@ -123,6 +123,7 @@ class FileStream:
         for key, (sequence, age_s) in sorted(found.recent.items(), key=lambda item: item[1][0])[-MAX_RECENT:]:
             self._recent[key] = (sequence, now - age_s)
         self._segments = found.segments
+        self._tail = Tail(TAIL_BYTES)
         self._tally = found.tally
         self.size_bytes = sum(segment.size_bytes for segment in found.segments)
         self._stats.corrupt_records += found.corrupt_records

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from typing import Final
 
 from llm_obs_core.model import LogRecord
 
-__all__ = ["Tail"]
+__all__ = ["OBJECT_BYTES", "Tail"]
+
+OBJECT_BYTES: Final = 1024
+"""About what a record takes in memory beside its payload, which may be far smaller."""
 
 
 class Tail:
     """Durable records, oldest out first.
 
     Args:
-        most_bytes: Payload that is kept; 0 keeps nothing.
+        most_bytes: Memory for the records that are kept; 0 keeps nothing.
     """
 
     def __init__(self, most_bytes: int) -> None:
@@ -36,10 +40,10 @@ class Tail:
             self._after = before
         self._sequences += range(first, first + len(records))
         self._records += records
-        self._bytes += sum(len(record.payload) for record in records)
+        self._bytes += _memory(records)
         gone = 0
         while self._bytes > self._most_bytes and gone < len(self._records):
-            self._bytes -= len(self._records[gone].payload)
+            self._bytes -= _memory(self._records[gone : gone + 1])
             gone += 1
         if gone:
             self._after = self._sequences[gone - 1]
@@ -50,7 +54,7 @@ class Tail:
         if self._after is None or sequence <= self._after:
             return
         gone = bisect_right(self._sequences, sequence)
-        self._bytes -= sum(len(record.payload) for record in self._records[:gone])
+        self._bytes -= _memory(self._records[:gone])
         self._after = sequence
         del self._sequences[:gone], self._records[:gone]
 
@@ -60,3 +64,7 @@ class Tail:
             return None
         start = bisect_right(self._sequences, sequence)
         return list(zip(self._sequences[start:], self._records[start:], strict=True))
+
+
+def _memory(records: Sequence[LogRecord]) -> int:
+    return sum(len(record.payload) + OBJECT_BYTES for record in records)

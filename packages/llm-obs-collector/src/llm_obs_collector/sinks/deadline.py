@@ -8,9 +8,19 @@ from typing import Any, TypeVar
 
 from llm_obs_core.errors import RetryableError
 
-__all__ = ["within"]
+__all__ = ["ended", "within"]
 
 T = TypeVar("T")
+
+
+async def ended(task: asyncio.Task[Any]) -> None:
+    """Returns when a task has ended, however; who is cancelled meanwhile cancels it and still sees its end."""
+    try:
+        await asyncio.wait([task])
+    except asyncio.CancelledError:
+        task.cancel()
+        await asyncio.wait([task])
+        raise
 
 
 async def within(

@@ -177,7 +177,7 @@ class Delivery:
     async def _bury(self, pieces: Sequence[Piece], cause: str, reason: str) -> None:
         """Keeps rows as dead letters: on disk before the write that leaves them out moves the sink's Position."""
         for piece in pieces:
-            before = self._buried.setdefault((piece.identity, cause), [])
+            before = self._buried.setdefault((piece.record, cause), [])
             before.append(piece.rows)
             rows = piece.rows
             if isinstance(rows, SpanBatch) and len(before) > 1:
@@ -185,7 +185,7 @@ class Delivery:
             payload = RecordReader.payload(rows)
             letter = Letter.of(
                 self._letters.sink, piece.identity, piece.tenant, piece.received_ns, payload, len(rows), cause, reason,
-                piece.record_kind,
+                piece.record_kind, piece.record.sequence if piece.record != piece.identity else 0,
             )  # fmt: skip
             await self._put(letter, payload)
             self._count(cause, piece.items)

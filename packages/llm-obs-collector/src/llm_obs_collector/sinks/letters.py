@@ -41,6 +41,7 @@ class Letter(msgspec.Struct, frozen=True):
         digest: BLAKE2b-128 of the payload, hexadecimal.
         payload_bytes: Its size.
         kind: What the rows are, a name of `RecordKind`.
+        again: Sequence of the record in which they were offered again; 0 when they were not.
     """
 
     sink: str
@@ -54,6 +55,7 @@ class Letter(msgspec.Struct, frozen=True):
     digest: str
     payload_bytes: int
     kind: str = RecordKind.SPANS.name
+    again: int = 0
 
     @classmethod
     def of(
@@ -67,6 +69,7 @@ class Letter(msgspec.Struct, frozen=True):
         cause: str,
         reason: str,
         kind: RecordKind = RecordKind.SPANS,
+        again: int = 0,
     ) -> Letter:
         """The head of a letter that is written now."""
         return cls(
@@ -81,14 +84,19 @@ class Letter(msgspec.Struct, frozen=True):
             digest=_digest(payload),
             payload_bytes=len(payload),
             kind=kind.name,
+            again=again,
         )
 
     @property
     def id(self) -> str:
-        """What names the letter within its sink."""
+        """What names the letter within its sink.
+
+        Rows that were offered again have a letter of their own: another one of the same first record may still be kept.
+        """
         at = self.position
         stream = "" if at.stream is Stream.ACCEPTED else f"-{at.stream}"
-        return f"{at.writer}-{at.partition}{stream}-{at.sequence}-{self.cause}"
+        again = f"-{self.again}" if self.again else ""
+        return f"{at.writer}-{at.partition}{stream}-{at.sequence}-{self.cause}{again}"
 
 
 class DeadLetters:

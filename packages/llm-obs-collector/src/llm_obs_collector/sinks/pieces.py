@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from llm_obs_core.interfaces import Rows, SinkLimits, SinkPart
-from llm_obs_core.model import PayloadKind, Position, RecordKind
+from llm_obs_core.model import PayloadKind, Position, RecordKind, Stream
 from llm_obs_core_ext.batch import SpanBatch
 
 from llm_obs_collector.assembly.opened import Opened
@@ -25,6 +25,7 @@ class Piece(NamedTuple):
         kind: What a sink is given.
         record_kind: What the record is.
         identity: The record's own Position, that of its first time in the log.
+        record: Where the record is now: another Position only when it was sent again.
         position: The derived Position by which a sink knows it.
         tenant: Whose.
         received_ns: When it was received, Unix nanoseconds.
@@ -35,6 +36,7 @@ class Piece(NamedTuple):
     kind: PayloadKind
     record_kind: RecordKind
     identity: Position
+    record: Position
     position: Position
     tenant: str
     received_ns: int
@@ -102,16 +104,21 @@ def load(sink: str, batches: Sequence[Batch], limits: SinkLimits, reader: Record
                 rows = rows.select(mask)
             if len(rows):
                 identity = record.origin or opened.position
+                # what was derived, and is sent again, is known by where it was derived first
+                position = batch.last if identity.stream is Stream.ACCEPTED else identity
                 pieces.append(
-                    Piece(kind, record.kind, identity, batch.last, record.tenant, record.received_ns, rows, len(rows))
-                )
+                    Piece(
+                        kind, record.kind, identity, opened.position, position, record.tenant, record.received_ns,
+                        rows, len(rows),
+                    )
+                )  # fmt: skip
         for item in batch.derived:
             kind = reader.payload_kind(item.record.kind)
             if kind is not None and kind in limits.kinds:
                 rows = reader.rows(item.record)
                 pieces.append(
                     Piece(
-                        kind, item.record.kind, item.position, item.position, item.record.tenant,
+                        kind, item.record.kind, item.position, item.position, item.position, item.record.tenant,
                         item.record.received_ns, rows, 0,
                     )
                 )  # fmt: skip
@@ -181,7 +188,7 @@ def without(pieces: Sequence[Piece], rows: Iterable[int]) -> tuple[list[Piece], 
 
 def records_in(pieces: Iterable[Piece]) -> int:
     """Of how many records the pieces are."""
-    return len({piece.identity for piece in pieces})
+    return len({piece.record for piece in pieces})
 
 
 def halves(pieces: Sequence[Piece]) -> tuple[list[Piece], list[Piece]]:
@@ -194,9 +201,9 @@ def halves(pieces: Sequence[Piece]) -> tuple[list[Piece], list[Piece]]:
     if derived and own:
         return own, derived
     if records_in(own) > 1:
-        middle = own[len(own) // 2].identity
-        at = next(index for index, piece in enumerate(own) if piece.identity == middle)
-        at = at or next(index for index, piece in enumerate(own) if piece.identity != middle)
+        middle = own[len(own) // 2].record
+        at = next(index for index, piece in enumerate(own) if piece.record == middle)
+        at = at or next(index for index, piece in enumerate(own) if piece.record != middle)
         return own[:at], own[at:]
     total = sum(len(piece.rows) for piece in own)
     return without(own, range(total // 2, total))
@@ -207,7 +214,9 @@ def can_be_halved(pieces: Sequence[Piece]) -> bool:
     own = [piece for piece in pieces if piece.items]
     if len(own) < len(pieces):
         return bool(own)
-    return records_in(own) > 1 or (isinstance(own[0].rows, SpanBatch) and len(own[0].rows) > 1) if own else False
+    if records_in(own) > 1:
+        return True
+    return sum(len(piece.rows) for piece in own if isinstance(piece.rows, SpanBatch)) > 1
 
 
 def _selected(piece: Piece, mask: bytes | bytearray) -> Piece:

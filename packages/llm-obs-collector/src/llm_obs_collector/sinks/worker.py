@@ -21,7 +21,7 @@ from llm_obs_collector.assembly.ranges import RangeReader
 from llm_obs_collector.intake import Intake, IntakeLimits, Unit
 from llm_obs_collector.signals import RecordReader
 from llm_obs_collector.sinks.batches import Batch, batch_of, ends_batch
-from llm_obs_collector.sinks.deadline import within
+from llm_obs_collector.sinks.deadline import ended, within
 from llm_obs_collector.sinks.delivery import Delivery, Prepared, WriteObserver
 from llm_obs_collector.sinks.ledger import SinkCounts, SinkLedger
 from llm_obs_collector.sinks.letters import DeadLetters
@@ -230,9 +230,10 @@ class SinkWorker:
         )
         if held is not None and held.writer != self._writer:
             held = None
-        before = await self._accepted.lag(self._covered)
+        known = self._covered
         if held is None or held.stream is Stream.ACCEPTED:
-            self._held_before = held
+            # An older version's cursor, or one that was on disk before that of the derived stream.
+            self._held_before = held or await self._accepted.committed()
             await self._go_to(await self._derived.committed())
             if held is not None:
                 await self._accepted.follow(held)
@@ -241,7 +242,8 @@ class SinkWorker:
             await self._derived.follow(held)
             await self._go_to(held)
             await self._derived.commit(held)  # the process may have ended between the write and its commit
-        self._ledger.moved(before - await self._accepted.lag(self._covered))
+        # both at the same moment: records may have come since the store was asked
+        self._ledger.moved(await self._accepted.lag(known) - await self._accepted.lag(self._covered))
         self._open = True
         self._failing = ""
 
@@ -249,33 +251,39 @@ class SinkWorker:
         """Goes on after a derived Position; finds which accepted record that is."""
         assert self._accepted is not None
         assert self._derived is not None
+        newest = await self._derived.newest()  # before what comes, which may be appended at any time
         coming = await self._derived.peek(position)
-        if position is None and coming is not None:
-            position, coming = await self._first_whole()
+        if position is None and newest is not None:
+            position, coming = await self._first_whole(newest.position)
         self._position = position
         if coming is not None and coming.record.covers is not None:
             covered = coming.record.covers.after
         else:
-            newest = await self._derived.newest()
             covers = None if newest is None else newest.record.covers
             covered = None if covers is None else covers.last
         old = self._held_before
         self._covered = old if old is not None and (covered is None or covered < old) else covered
 
-    async def _first_whole(self) -> tuple[Position | None, StoredRecord | None]:
-        """For a sink that is new to the log: after which derived Position the accepted records are all there."""
+    async def _first_whole(self, newest: Position) -> tuple[Position | None, StoredRecord | None]:
+        """For a sink that is new to the log: after which derived Position the accepted records are all there.
+
+        Args:
+            newest: How far it is looked.
+        """
         assert self._accepted is not None
         assert self._derived is not None
         oldest = await self._accepted.peek(None)
         position: Position | None = None
-        coming = await self._derived.peek(None)
-        while coming is not None and coming.record.covers is not None:
-            covers = coming.record.covers
-            if oldest is not None and oldest.position <= covers.first:
-                break
-            position = coming.position
-            coming = await self._derived.peek(position)
-        return position, coming
+        reader = RangeReader(self._derived)
+        try:
+            async for item in reader.each(None, newest):
+                covers = item.record.covers
+                if covers is None or (oldest is not None and oldest.position <= covers.first):
+                    return position, item
+                position = item.position
+        finally:
+            await reader.close()
+        return position, None
 
     async def _close_sink(self) -> None:
         self._open = False
@@ -318,7 +326,7 @@ class SinkWorker:
             raise
         except Exception:
             if writing is not None:  # a sink is never given two writes at once
-                await asyncio.wait([writing])
+                await ended(writing)
             raise
         finally:
             await reader.close()

@@ -25,6 +25,7 @@ from llm_obs_collector.sinks.worker import SinkWorker
 __all__ = ["Workers"]
 
 TRIM_INTERVAL_S = 5.0
+RETRY_S = 1.0
 
 
 class Workers:
@@ -116,7 +117,7 @@ class Workers:
 
     async def _begin(self) -> None:
         if self._assembly.is_new:  # the log may be an older version's, whose sinks measured by themselves
-            unreached = [worker for worker in self.all if not worker.is_open and await worker.had_cursor()]
+            unreached = [worker for worker in self.all if not worker.is_open and await self._had_cursor(worker)]
             if unreached:
                 self._say.warning(
                     "nothing is stored until these sinks were reached once: what they hold decides where to go on",
@@ -126,6 +127,14 @@ class Workers:
         self._assembly.start([cut for worker in self.all if (cut := worker.cut) is not None])
         for worker in self.all:
             worker.start()
+
+    async def _had_cursor(self, worker: SinkWorker) -> bool:
+        while True:
+            try:
+                return await worker.had_cursor()
+            except Exception as error:  # a log elsewhere may be away; nothing would ever begin without its answer
+                self._say.warning("nothing is derived until the log answers", sink=worker.name, error=str(error))
+                await self._clock.sleep(RETRY_S)
 
     def _forget(self) -> None:
         """Drops what every sink has from the cache; what a sink far behind has not is read again for it."""
