@@ -536,3 +536,5 @@ def test_a_filter_in_words_finds_traces_and_says_what_is_wrong(look: Open) -> No
     page.get_by_role("combobox", name="Add a filter").fill("costs > 3")
     page.keyboard.press("Enter")
     page.get_by_role("alert").filter(has_text="costs").wait_for()
+    assert page.get_by_role("option").count() == 0
+    assert page.locator(".row-link").count() == 0

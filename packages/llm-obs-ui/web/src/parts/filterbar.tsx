@@ -33,6 +33,7 @@ export function FilterBar({ view, params, startMs, wrong }: Props) {
     setParams(withFilter(params, word, text));
     setTyped("");
     setActive(-1);
+    if (word === "where") setOpen(false); // what the server says of it stands where the suggestions do
   };
   const take = (suggestion: Suggestion | undefined) => {
     if (suggestion?.set) set(suggestion.set.word, suggestion.set.text);

@@ -32,8 +32,8 @@ export function Traces({ params }: { params: URLSearchParams }) {
   const choice = readChoice(params);
   const filters = readFilters(params);
   const list = useTraces(choice, filters, refreshMs(params));
-  const { traces } = list;
   const wrong = wrongFilter(list.error);
+  const traces = wrong ? undefined : list.traces; // what was loaded before matched another filter
   const now = useNow();
   const scaleNs = useMemo(() => barScale((traces ?? []).map((trace) => num(trace.durationNs))), [traces]);
   const body = useRef<HTMLTableSectionElement>(null);
@@ -106,7 +106,7 @@ export function Traces({ params }: { params: URLSearchParams }) {
           {traces && <End list={list} shown={traces.length} />}
         </div>
       )}
-      {list.coverage && <CoverageLine coverage={list.coverage} exact="Traces as they are stored." />}
+      {list.coverage && !wrong && <CoverageLine coverage={list.coverage} exact="Traces as they are stored." />}
     </>
   );
 }
