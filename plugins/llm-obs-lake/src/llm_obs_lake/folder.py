@@ -96,9 +96,13 @@ class ParquetFile:
         first: First sequence.
         last: Last sequence.
         level: zstd's.
+        empty: Columns that hold nothing but nulls in what will be written first: to compress nothing takes time, a
+            context for each of its pages.
     """
 
-    def __init__(self, folder: Folder, tenant: str, kind: Kind, first: int, last: int, level: int) -> None:
+    def __init__(
+        self, folder: Folder, tenant: str, kind: Kind, first: int, last: int, level: int, empty: Collection[str] = ()
+    ) -> None:
         self.name = f"{_word(tenant)}/{kind}-{first:020d}-{last:020d}-{secrets.token_hex(4)}.parquet"
         self._blobs = folder.blobs
         self.temporary = folder.blobs.begin(self.name)
@@ -107,13 +111,15 @@ class ParquetFile:
         schema = SCHEMAS[kind]
         texts = [field.name for field in schema if str(field.type) in _DICTIONARY]
         lists = [f"{field.name}.list.element" for field in schema if pa.types.is_list(field.type)]
+        leaves = {f.name: f"{f.name}.list.element" if pa.types.is_list(f.type) else f.name for f in schema}
+        full = [leaf for name, leaf in leaves.items() if name not in empty]
         heavy = {"otlp_span", "body", "response_id"}
         try:
             self._writer = pq.ParquetWriter(
                 self.temporary,
                 schema,
-                compression=CODECS[kind],
-                compression_level=level if CODECS[kind] == "zstd" else None,
+                compression=dict.fromkeys(full, CODECS[kind]),
+                compression_level=dict.fromkeys(full, level) if CODECS[kind] == "zstd" else None,
                 use_dictionary=[name for name in texts if name not in heavy] + lists,
                 column_encoding=dict.fromkeys(DELTAS[kind], "DELTA_BINARY_PACKED") or None,
                 write_statistics=STATISTICS[kind],

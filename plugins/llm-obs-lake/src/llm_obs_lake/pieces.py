@@ -59,12 +59,13 @@ def ids_of(tables: Mapping[Kind, Made]) -> Ids:
 def mark_of(parts: Sequence[SinkPart], tables: Mapping[Kind, Made]) -> bytes:
     """What tells a tenant's rows from others of their range: what comes again takes the place of what came before."""
     mark = hashlib.blake2b(digest_size=16)
-    mark.update(repr([(part.tenant, part.kind, part.first, part.last) for part in parts]).encode())
+    # A record of measures is known by its Position, and its rows are never divided.
+    mark.update(repr([(part.tenant, part.kind, part.first, part.last, len(part.rows)) for part in parts]).encode())
     for kind, made in tables.items():
         if kind == "spans":
             for name in ("trace_id", "span_id"):
                 mark.update(id_numbers(made.table[name]).tobytes())
-        elif kind in ("measures", "annotations"):
+        elif kind == "annotations":
             out = pa.BufferOutputStream()
             with pa.ipc.new_stream(out, made.table.schema) as stream:
                 stream.write_table(made.table)

@@ -217,8 +217,15 @@ class LakeSink:
         first, last = write.first, write.last
         found = []
         for kind, made in tables.items():
+            empty = [name for name in made.table.column_names if made.table[name].null_count == len(made.table)]
             file = ParquetFile(
-                self._folder, parts[0].tenant, kind, first.sequence, last.sequence, self._options.compression_level
+                self._folder,
+                parts[0].tenant,
+                kind,
+                first.sequence,
+                last.sequence,
+                self._options.compression_level,
+                empty,
             )
             files.append(file)
             file.write(made.table)
