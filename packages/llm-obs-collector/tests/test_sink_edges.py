@@ -208,7 +208,7 @@ async def test_a_range_whose_rest_cannot_be_asked_for_leaves_nothing_behind(monk
 
 async def test_the_ledger_is_exact_when_records_come_while_a_sink_is_started_again(tmp_path: Path) -> None:
     box = Box()
-    box.failures = [None, StoreError("a write that begins behind 3")]
+    box.failures = [None, StoreError("a write that goes on from 3")]
     async with opened(tmp_path) as log, feeding(tmp_path, log, box) as worker:
         await log.append(spans_record(1))
         await until(settled(worker))
@@ -248,7 +248,7 @@ async def test_an_append_of_which_nobody_knows_whether_it_went_well_holds_nothin
     log = MemoryLog("test")
     unsure = _Unsure(log.writer(Stream.DERIVED))
     inner = log.writer
-    log.writer = lambda stream: unsure if stream is Stream.DERIVED else inner(stream)  # type: ignore
+    log.writer = lambda stream: unsure if stream is Stream.DERIVED else inner(stream)  # type: ignore[assignment]
     await log.start()
     filled, box = Filled(log), Box()
     await filled.assembly.open()
@@ -380,7 +380,7 @@ async def test_spans_of_a_range_that_could_not_be_appended_are_no_duplicates_of_
                 raise failing.pop()
             return await inner(Stream.DERIVED).append(records, **fields)
 
-    log.writer = lambda stream: Writer() if stream is Stream.DERIVED else inner(stream)  # type: ignore
+    log.writer = lambda stream: Writer() if stream is Stream.DERIVED else inner(stream)  # type: ignore[assignment]
     await log.start()
     filled, box = Filled(log), Box()
     await filled.assembly.open()
